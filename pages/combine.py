@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from simcore.lab import printed_values
-from simcore.lab.evaluate import combinations, exclusive
+from simcore.lab.evaluate import combinations, exclusive, recall
 from simcore.lab.evaluate.combinations import SubsetReport, SubsetSearch
 from simcore.lab.evaluate.exclusive import ExclusiveReport
 from simcore.recipe import Question
@@ -33,6 +33,12 @@ def show() -> None:
             options=("subset", "metric", "direction", "post", "missing"),
         )
         if question is None:
+            return
+        if not combinations.is_quick(question):
+            sidebar.offer_job("combine", question, "subsets")
+            return
+        if not recall.is_quick(question):
+            sidebar.offer_job("combine", question, "exclusive")
             return
         count = 2 ** len(question.backbones) - 1
         text = f"Evaluating {count:,} combinations, plain and normalized"

@@ -12,6 +12,7 @@ from simcore.lab.library import collections, models
 from simcore.lab.search import pair
 from simcore.lab.search.pair import Picture, Row
 from simcore.recipe import Question
+from simcore.types import Collection
 from simcore.ui import (
     charts,
     commands,
@@ -50,12 +51,27 @@ def show() -> None:
         if first is None or second is None:
             st.info("Upload the missing image.")
             return
+        if not pair.is_quick(question):
+            _offer_job(question, collection)
+            return
         with widgets.placeholder("Comparing", 40, 420, 260):
             rows = pair.table(question, first, second, monitor=uploads.monitor()).rows
         _summary(question, rows)
         _regions(question, first, second)
         _numbers(question, rows, first, second)
         widgets.credits(collection.credits)
+
+
+def _offer_job(question: Question, collection: Collection) -> None:
+    """The job that stores the similarities of all pairs, which every comparison refers to."""
+    side = "left" if collection.right is None else "right"
+    args = ["pair", question.collection, f"left:{collection.left.ids[0]}"]
+    args += [f"{side}:{collection.sides()[1].ids[-1]}", "--models", ",".join(question.backbones)]
+    if question.metric != "own":
+        args += ["--metric", question.metric]
+    reason = f"How similar {len(collection.left):,} images are to each other is not computed yet."
+    job_progress.offer(args, reason, key="compare_job")
+    commands.show(args)
 
 
 def _summary(question: Question, rows: Sequence[Row]) -> None:

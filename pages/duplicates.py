@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import streamlit as st
 
 from simcore.errors import SimError
-from simcore.lab import jobs
 from simcore.lab.library import collections, duplicates, subsets
 from simcore.lab.library.duplicates import NearDuplicate
 from simcore.lab.library.subsets import DuplicateReport
@@ -68,11 +67,8 @@ def show() -> None:
         within, across = values["within"], values["across"]
         thresholds = ["--within", f"{within:g}", "--across", f"{across:g}"]
         args = ("evaluate", "duplicates", name, "--by", by, *thresholds)
-        stored = collections.open_(name)
-        if len(stored.left) > jobs.MAX_WAITED and not duplicates.is_stored(
-            stored, by, within, across
-        ):
-            images = f"{len(stored.left):,} {_noun(name)}"
+        if not subsets.is_report_quick(name, by=by, within=within, across=across):
+            images = f"{len(collections.open_(name).left):,} {_noun(name)}"
             reason = f"Near-duplicates among {images} are not computed yet."
             job_progress.offer(args, reason, key=f"{PAGE}_job")
             commands.show(args)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from simcore.lab import recipes, stored_recipes
+from simcore.lab import jobs, recipes, stored_recipes
 from simcore.lab.library import subsets
 from simcore.lab.printed_values import PrintedTable
 from simcore.recipe import Question
@@ -73,8 +73,12 @@ def show() -> None:
             else stored_recipes.with_parts(combine)
         )
         question = replace(question, recipes=tuple(combined))
+        pairs = len(sidebar.open_question(question).left)
+        if name == "waterfall" and pairs > jobs.MAX_WAITED:  # it is not stored
+            st.info(f"With {pairs:,} pairs this takes long. Run it on the command line.")
+            commands.show(commands.evaluate(question, "waterfall"))
+            return
         if (command := evaluation_views.job(question, name)) is not None:
-            pairs = len(sidebar.open_question(question).left)
             reason = f"The ranks among {pairs:,} pairs are not computed yet."
             job_progress.offer(command.args, reason, key="evaluate_job")
             commands.show(command)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from simcore.lab.evaluate import exclusive
+from simcore.lab.evaluate import exclusive, recall
 from simcore.lab.evaluate.exclusive import FoundPair, Order
 from simcore.lab.library import collections
 from simcore.recipe import Question
@@ -47,6 +47,9 @@ def show() -> None:
             fields=FIELDS,
         )
         if question is None:
+            return
+        if not recall.is_quick(question):
+            sidebar.offer_job("exclusive", question, "exclusive")
             return
         with widgets.placeholder("Evaluating the backbones", 300, 400):
             report = exclusive.report(question)

@@ -53,7 +53,10 @@ def show() -> None:
         with left:
             invariance_views.pictures(question, query, setting)
         with right:
-            invariance_views.curve_chart(question, query, setting)
+            if invariance_evaluation.is_quick(question):
+                invariance_views.curve_chart(question, query, setting)
+            else:
+                st.info("How alike unrelated pairs are is not computed yet: change all pictures.")
         _collection(question, setting)
 
 

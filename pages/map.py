@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from simcore.lab import html_document
+from simcore.lab import html_document, jobs
 from simcore.lab.library import collections
 from simcore.lab.search import cluster_names, map_colors, maps, morph
 from simcore.lab.search.maps import Map
@@ -68,18 +68,23 @@ def _single_maps(question: Question, choice: Choice) -> list[Map]:
 
 
 def _load(question: Question, name: str, method: str) -> Map | None:
-    """The map, or None while it is not made yet; PCA is fast enough to be made at once."""
+    """The map, or None while it is not made yet; PCA of few images is made at once."""
     recipe, settings = map_controls.recipe(question, name), maps.projection_settings(method)
     shown = question.with_recipes(recipe)
     view = maps.load(shown, settings)
     if view is not None:
         return view
-    if method == "pca":
+    if _is_quick(question, method):
         with widgets.placeholder("Projecting", 640):
             return maps.make(shown, settings)
     title = f"{METHOD_NAMES[method]} of {recipe.title}"
     _offer(question, name, method, f"**{escape_markdown(title)}** is not computed yet.")
     return None
+
+
+def _is_quick(question: Question, method: str) -> bool:
+    """Whether a visitor can wait for a map."""
+    return method == "pca" and len(collections.open_(question.collection).left) <= jobs.MAX_WAITED
 
 
 def _morph(question: Question, choice: Choice) -> list[Map]:
@@ -88,7 +93,7 @@ def _morph(question: Question, choice: Choice) -> list[Map]:
     every_stop = map_controls.morph_question(question)
     recipes = every_stop.recipes
     missing = morph.missing(every_stop, settings)
-    if missing and choice.method == "pca":
+    if missing and _is_quick(question, choice.method):
         with job_progress.progress_bar("Projecting") as monitor:
             return list(morph.make(every_stop, settings, monitor=monitor).maps)
     if missing:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from simcore.lab import recipes
+from simcore.lab.evaluate import recall
 from simcore.lab.library import collections
 from simcore.ui import sidebar, widgets
 from simcore.ui.review import failure_case, review_results
@@ -71,6 +72,10 @@ def show() -> None:
             post=question.post,
             missing=question.missing,
         )
+        needed = question.with_recipes(*rows)
+        if not recall.is_quick(needed):
+            sidebar.offer_job("review", needed, "recall")
+            return
         if part == "results":
             review_results.show(question, rows, combine)
         else:

@@ -166,6 +166,7 @@ def _sha(data: bytes) -> str:
 
 # The parts of a content key behind the digest; a key that does not end so has none of them.
 _KEY_END = re.compile(r"(?:-t([0-9]+))?(-icc)?$")
+_KEY = re.compile(r"[0-9a-f]{32}(?:-t[0-9]{1,5})?(?:-icc)?")
 
 
 def picture(key: str) -> str:
@@ -175,6 +176,15 @@ def picture(key: str) -> str:
     ('0f3a', '0f3a', '0f3a')
     """
     return _KEY_END.sub("", key, count=1)
+
+
+def is_content_key(text: str) -> bool:
+    """Whether a text has the form of a content key, so that it is safe in the name of a file.
+
+    >>> is_content_key(content_key(b"abc", 26) + "-icc"), is_content_key("../abc")
+    (True, False)
+    """
+    return _KEY.fullmatch(text) is not None
 
 
 def has_profile(data: bytes) -> bool:

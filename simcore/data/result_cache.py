@@ -177,7 +177,7 @@ def _read_copy(path: Path, *, compare: bool = True) -> Arrays | None:
 
 def _mapped(content: mmap.mmap, start: int, entry: JSON) -> Array:
     """One array of a safetensors file, whose data begin at `start`."""
-    dtype = next(dtype for dtype, name in DTYPES.items() if name == entry["dtype"])
+    dtype = {name: dtype for dtype, name in DTYPES.items()}[entry["dtype"]]
     first, last = entry["data_offsets"]
     if (last - first) % dtype.itemsize:
         raise ValueError(f"{last - first} bytes are no whole number of {dtype}")

@@ -50,19 +50,19 @@ VISITORS = {
     "error_log": "write",  # what went wrong for a visitor, for the host to read
     "evaluate.best_subsets": "report",
     "evaluate.combinations": "format_interval subset_recipe search search_in report ranking "
-    "participation ablation compare search_key hit_count check_backbone_count scored_subset "
-    "single_hits",
+    "participation ablation compare is_quick search_key hit_count check_backbone_count "
+    "scored_subset single_hits",
     "evaluate.exclusive": "report found_and_missed complementarity disagreements",
     "evaluate.grouped_recall": "recall_by",
     "evaluate.recall": "recall curve cosine_minus_l2 associative_recall votes "
-    "post_processing_gains failed_queries ranks ranks_of_each mate_scores mate_ranks "
+    "post_processing_gains failed_queries ranks ranks_of_each mate_ranks "
     "pairs_digest outcomes_of_each stored_outcomes is_quick both_metrics post_processing_question",
     "evaluate.waterfall": "waterfall",
     "evaluate.learned_sums": "learned_weights learned_gates cues_of cue_values gated_recipe",
     "html_document": "heading paragraph command table side_by_side data_url pictures chart embed "
     "document bar_style line_style",
     "invariance.changed_features": "change embed has_features read",
-    "invariance.invariance_evaluation": "floor_of picture_outcomes stored",
+    "invariance.invariance_evaluation": "floor_of is_quick picture_outcomes stored",
     "invariance.picture": "curves open_picture",
     "judgements.agreement": "percent table combined people",
     "judgements.pair_similarities": "default_backbones distances expand is_distance metrics_of "
@@ -91,13 +91,14 @@ VISITORS = {
     "learning.pair_data": "open_",
     "learning.single_image_data": "open_",
     "learning.training_data": "open_ resolve training_keys",
-    "library.collections": "names thumbnail picture open_ open_as_added version listing summary "
-    "feature_counts extracted_backbones default_backbones keys rows_digest",
+    "library.collections": "names thumbnail picture is_content_key open_ open_as_added version "
+    "listing summary feature_counts extracted_backbones default_backbones keys rows_digest "
+    "unreadable",
     "library.duplicates": "read_verdicts verdicts_changed pair_groups default_backbone "
     "default_backbone_if_ready find_near_duplicates is_stored thresholds opening_thresholds "
     "both_sides image_keys refused_pairs generic_backbone face_backbone",
-    "library.features": "for_side for_images has_features is_ready collection_key complete_key "
-    "identity not_extracted counts decode decode_as embed_upload",
+    "library.features": "for_side for_images has_features absent_keys is_ready collection_key "
+    "complete_key identity not_extracted counts decode decode_as embed_upload",
     "library.fields": "names values group matching_rows",
     "library.indexes": "search_mode choose nearest similarity",
     "library.models": "groups is_fetched_unasked is_non_commercial license_terms listing all_names "
@@ -107,7 +108,8 @@ VISITORS = {
     "library.records": "data backbones",
     "library.selections": "subsets ids_of rows",
     "library.similarity": "sides recipe_row read_moments",
-    "library.subsets": "face_report open_subset choices find_duplicates count_faces",
+    "library.subsets": "face_report open_subset is_quick choices find_duplicates is_report_quick "
+    "count_faces",
     # Visitors read reports that the host has made; `plan` computes nothing.
     "papers.bapps_tables": "check steps",
     "papers.comparisons": "coefficient number of_score percentage printed_ratio ratio share "
@@ -144,8 +146,8 @@ VISITORS = {
     "search.map_placement": "place",
     "search.morph": "load make missing stops to_pixels",
     "search.maps": "to_pixels projection_settings single_recipe load make count_faces",
-    "search.pair": "open_picture preview shapes table correspondences occlusion gallery_features "
-    "similarity_shares",
+    "search.pair": "open_picture preview shapes table is_quick correspondences occlusion "
+    "gallery_features similarity_shares",
     "search.why": "candidates explain crop_rank occluded_parts",
     "judgements.set_maps": "is_set load set_of",
     "search.stored_hits": "find are_stored",

@@ -7,6 +7,7 @@ wait in a loop: on two cores that took up to twice the processor time of a singl
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -50,10 +51,19 @@ def supports(spec: BackboneSpec) -> bool:
 
 @cache
 def _threads() -> ThreadPoolExecutor:
+    """One thread per core, each of which computes alone.
+
+    How many threads PyTorch uses is a setting of the thread that asks it to compute, but what was
+    set last is also that of every thread to come. So all of them start now, and it is set back.
+    """
     import torch
 
-    # PyTorch's own threads are a setting of the thread that uses them.
-    return ThreadPoolExecutor(cores(), "descriptor", torch.set_num_threads, (1,))
+    before, count = torch.get_num_threads(), cores()
+    pool = ThreadPoolExecutor(count, "descriptor", torch.set_num_threads, (1,))
+    all_started = Barrier(count)
+    list(pool.map(lambda _: all_started.wait(), range(count)))
+    torch.set_num_threads(before)
+    return pool
 
 
 def cores() -> int:

@@ -115,6 +115,8 @@ def first_hits(
             evidence = ~np.isnan(total)
         _hits(total, evidence, excluded[part], columns[part], scores[part], unknown[part])
         if mates is not None:
+            if own is not None:
+                evidence[np.arange(len(evidence)), excluded[part]] = False  # no rival of the mate
             target = np.asarray(mates[part], np.int64)
             _outcomes(total, evidence, target, ranks[part], similarities[part], rivals[part])
     return Hits(columns, scores, unknown, ranks, similarities)

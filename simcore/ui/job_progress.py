@@ -41,6 +41,7 @@ PLACES = {
     ("index",): Place("pages/collections.py", "Index"),
     ("models", "fetch"): Place("pages/models.py", "Download"),
     ("map",): Place("pages/map.py", "Map", "collection"),
+    ("pair",): Place("pages/compare.py", "Similarities"),
     ("learn",): Place("pages/learn.py", "Training"),
     ("learn", "adaptation"): Place("pages/learn.py", "Training", "collection"),
     ("judgements",): Place("pages/judgements.py", "Judgements"),

@@ -9,7 +9,6 @@
 
 import asyncio
 import importlib
-import re
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -28,6 +27,7 @@ from streamlit import runtime
 from streamlit.runtime.pages_manager import PagesManager
 
 from simcore.lab import app_files
+from simcore.lab.library import collections
 from simcore.ui import guard, kiosk, thumbnails
 from simcore.ui.addresses import PageAddresses
 from simcore.ui.guard import Guard
@@ -40,7 +40,6 @@ ROOT = app_files.root()
 sys.path[:] = [str(ROOT), *(p for p in sys.path if Path(p).resolve() != Path(__file__).parent)]
 
 SWEEP_SECONDS = 30
-KEY = re.compile(r"[0-9a-f]{32}(-t\d{1,5})?")
 # What pages import, the first one first: charts, search, maps with the answers' database. The
 # library of the feature store is last, since stored results and copies of features do without it.
 FIRST_IMPORTS = (
@@ -94,7 +93,7 @@ async def picture(request: Request) -> Response:
 
 def _image_response(key: str, route: str) -> Response:
     """An image, which browsers may cache for ever, since its key is a hash of its content."""
-    path = thumbnails.path(key, route=route) if KEY.fullmatch(key) else None
+    path = thumbnails.path(key, route=route) if collections.is_content_key(key) else None
     if path is None or not path.is_file():
         return JSONResponse({"error": "no such thumbnail"}, 404, {"Cache-Control": "no-store"})
     headers = {"Cache-Control": "public, max-age=31536000, immutable"}

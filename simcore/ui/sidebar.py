@@ -10,7 +10,14 @@ from simcore.lab.library import collections, provenance
 from simcore.lab.library import subsets as library_subsets
 from simcore.recipe import MISSING_RULES, POST_PROCESSING, Question, filtered_subset
 from simcore.types import DIRECTIONS, METRICS, Collection
-from simcore.ui import backbone_picker, field_filter, url_state, widgets
+from simcore.ui import (
+    backbone_picker,
+    commands,
+    field_filter,
+    job_progress,
+    url_state,
+    widgets,
+)
 from simcore.ui.field_filter import FILTER
 from simcore.ui.url_state import Field, ListField, Values
 from simcore.ui.widgets import escape_markdown
@@ -166,6 +173,9 @@ def select_question(
         values["direction"] if "direction" in options else "lr",
         filtered_subset(values["subset"], where) if filtered else "all",
     )
+    if models and not library_subsets.is_quick(name, question.subset):
+        offer_job(page, question, "recall")
+        return None
     if warning := provenance.training_overlap_warning(name, models, question.subset):
         st.warning(escape_markdown(warning.rstrip(".") + "."), icon=":material/school:")
     if len(models) < min_backbones:
@@ -173,6 +183,19 @@ def select_question(
         st.info(f"Choose at least {min_backbones} backbone{plural} in the sidebar.")
         return None
     return question
+
+
+def offer_job(page: str, question: Question, command: str) -> None:
+    """In place of results that take too long to wait for: their job, and its command line.
+
+    Args:
+        command: of `simcore evaluate`, which computes and stores them.
+    """
+    line = commands.evaluate(question, command)
+    left = collections.open_(question.collection).left
+    reason = f"This takes minutes for {len(left):,} pairs, and is not computed yet."
+    job_progress.offer(line.args, reason, key=f"{page}_job")
+    commands.show(line)
 
 
 def _controls(page: str, collection: Field, options: Sequence[str], values: Values) -> None:

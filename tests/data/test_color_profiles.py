@@ -117,6 +117,8 @@ def test_key_names_the_choice_and_is_decoded_again_as_it_says():
     values, file = levels(), encoded(levels(), icc_profile=ADOBE)
     key, ignored = images.content_key(file, 4), images.content_key(file, 4, ignore_profile=True)
     assert key == f"{ignored}-icc"
+    assert images.is_content_key(key)
+    assert images.is_content_key(ignored)
     assert ignored.endswith("-t4")
     assert images.picture(key) == images.picture(ignored) == images.content_key(file)[:-4]
     assert np.array_equal(images.load_as(file, key), images.load(file, trim=4))

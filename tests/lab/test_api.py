@@ -15,6 +15,7 @@ from torchvision import transforms
 import simcore as sc
 from simcore.__main__ import run
 from simcore.errors import BadDataError, BadImageError, ShapeError, UnknownNameError
+from simcore.lab import jobs
 from simcore.models import own_modules
 from tests.conftest import draw, draw_pairs
 
@@ -85,6 +86,7 @@ def test_numbers_are_those_of_the_commands(tiny, capsys):
     mine = table.to_dict()["rows"]
     assert mine == [printed[0], printed[2]]
     matrix = sc.similarity(tiny, recipe)
+    assert matrix.values.dtype == np.float32
     by_hand = (matrix.values >= np.diag(matrix.values)[:, None]).sum(axis=1)
     ranks = sc.ranks(tiny, recipe)
     assert ranks.ranks.tolist() == by_hand.tolist()
@@ -126,10 +128,12 @@ def test_what_cannot_be_compared_is_an_error(tiny):
     assert sc.plain_sum("hog") == sc.zsum("hog")
 
 
-def test_a_map_is_a_figure_with_every_image(tiny):
+def test_a_map_is_a_figure_with_every_image(tiny, monkeypatch):
     figure = sc.map(tiny, "hog", method="pca")
     assert sum(len(trace.x) for trace in figure.data) == 12
     assert [trace.name for trace in figure.data] == ["left (6)", "right (6)"]
+    monkeypatch.setattr(jobs, "MAX_WAITED", 5)  # pages do not wait for ranks, this call does
+    assert sc.map(tiny, "hog", method="pca", color="found").data
 
 
 def pearson(queries, gallery):

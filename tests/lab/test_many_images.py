@@ -10,15 +10,24 @@ import pytest
 
 from simcore import memory
 from simcore.__main__ import run
+from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import Stopped
+from simcore.evaluate.combinations import complementarity as geometry
+from simcore.evaluate.retrieval import near_duplicates
 from simcore.evaluate.retrieval import recall as retrieval_recall
 from simcore.lab import jobs, recipes
-from simcore.lab.evaluate import recall
+from simcore.lab.claims import claims_evaluation
+from simcore.lab.claims.claims_evaluation import ClaimsQuestion
+from simcore.lab.evaluate import exclusive, recall
+from simcore.lab.invariance import invariance_evaluation
 from simcore.lab.library import collections, duplicates, extraction, subsets
-from simcore.lab.search import map_layout, maps, precompute
+from simcore.lab.search import map_layout, maps, precompute, search
+from simcore.lab.search.search import Query
+from simcore.models import registry
+from simcore.models.extract import extraction as extraction_run
 from simcore.recipe import Question
 from simcore.sim import metrics
-from simcore.types import Monitor
+from simcore.types import RAW, Monitor
 from tests.conftest import MODELS, draw
 
 
@@ -173,6 +182,173 @@ def test_pages_offer_a_job_for_what_takes_too_long(tiny, app, monkeypatch):
     page.run()
     assert "duplicates_job" not in [b.key for b in page.button]
     assert page.metric
+
+
+def test_a_query_without_evidence_among_images_without_mates(images):
+    left = collections.open_(images).left
+    registry.backbone("gaps", dim=4, preprocessing=RAW)(lambda device: None)
+    try:
+        key = extraction_run.feature_key(registry.get("gaps"), "fp32")
+        rows = [np.ones((min(number, 1), 4), np.float32) for number in range(len(left))]
+        FeatureStore.shared().append(key, list(left.keys), rows)
+        asked = Question(images, tuple(recipes.parse(["gaps"])))
+        (blind,) = search.search(asked, Query(id=left.ids[0]), k=3)
+        (other,) = search.search(asked, Query(id=left.ids[1]), k=3)
+    finally:
+        registry.forget("gaps")
+    assert blind.note == "No evidence: this recipe has nothing to compare in the query."
+    assert other.note == "No evidence about 1 of 29 images; they are not ranked."
+
+
+def never(*_args, **_kwargs):
+    raise AssertionError("compared while a visitor waits")
+
+
+@pytest.fixture
+def unwaited(tiny, monkeypatch):
+    """Six pairs that are too many to compare on a page; color judges near-duplicates."""
+    monkeypatch.setattr(jobs, "MAX_WAITED", 5)
+    monkeypatch.setattr(duplicates, "generic_backbone", lambda _collection: "color")
+    return tiny
+
+
+def test_duplicates_offers_a_job_again_once_there_are_faces(unwaited):
+    """The subsets of the papers are reported as well, and compare all images again."""
+    asked = {"by": "color", "within": 0.1, "across": 0.1}
+    assert not subsets.is_report_quick(unwaited, **asked)
+    subsets.find_duplicates(unwaited, **asked)
+    assert subsets.is_report_quick(unwaited, **asked)
+    key = extraction_run.feature_key(registry.get("face"), "fp32")
+    random = np.random.default_rng(0)
+    for side in collections.open_(unwaited).sides():
+        rows = [random.standard_normal((1, key.dim)).astype(np.float32) for _ in side.keys]
+        FeatureStore.shared().append(key, list(side.keys), rows)
+    memory.clear()
+    assert not subsets.is_report_quick(unwaited, **asked)
+    subsets.find_duplicates(unwaited, **asked)
+    memory.clear()
+    assert subsets.is_report_quick(unwaited, **asked)
+
+
+def test_a_subset_without_near_duplicates_is_a_job(unwaited, app, monkeypatch):
+    assert subsets.is_quick(unwaited, "all")
+    assert not subsets.is_quick(unwaited, "tlld where a = 1")
+    with monkeypatch.context() as patch:
+        patch.setattr(near_duplicates, "find", never)
+        for page, key in (("evaluate", "evaluate_job"), ("combine", "combine_job")):
+            shown = app(f"pages/{page}.py", collection=unwaited, models="hog,color", subset="tlld")
+            assert not shown.exception
+            assert key in [button.key for button in shown.button]
+        command = shown.code[-1].value
+    assert command == f"simcore evaluate recall {unwaited} --models hog,color --subset tlld"
+    assert run(command.split()[1:]) == 0
+    memory.clear()
+    assert subsets.is_quick(unwaited, "tlld")
+
+
+def test_combine_exclusive_and_review_offer_jobs(unwaited, app, monkeypatch):
+    from simcore.evaluate.combinations import subset_search
+
+    asked = {"collection": unwaited, "models": "hog,color"}
+    needed = {
+        "combine": ["evaluate subsets", "evaluate exclusive"],
+        "exclusive": ["evaluate exclusive"],
+        "review": ["evaluate recall"],
+    }
+    for page, commands in needed.items():
+        for command in commands:
+            with monkeypatch.context() as patch:
+                patch.setattr(subset_search, "search", never)
+                patch.setattr(retrieval_recall, "outcomes_of_each", never)
+                shown = app(f"pages/{page}.py", **asked)
+            assert not shown.exception
+            assert f"{page}_job" in [button.key for button in shown.button]
+            line = shown.code[-1].value
+            assert line.startswith(f"simcore {command} {unwaited} --models hog,color")
+            assert run(line.split()[1:]) == 0
+            memory.clear()
+        shown = app(f"pages/{page}.py", **asked)
+        assert not shown.exception
+        assert f"{page}_job" not in [button.key for button in shown.button]
+        monkeypatch.setattr("simcore.data.result_cache._code_digest", lambda page=page: page)
+        memory.clear()
+
+
+def test_compare_and_map_offer_jobs(unwaited, app, monkeypatch):
+    from simcore.sim import projection
+
+    asked = {"collection": unwaited, "models": "hog,color"}
+    with monkeypatch.context() as patch:
+        patch.setattr("simcore.lab.search.pair.similarity_distribution", never)
+        patch.setattr(projection, "pca", never)
+        compared = app("pages/compare.py", **asked)
+        drawn = app("pages/map.py", **asked, view="map", method="pca")
+    assert not drawn.exception
+    assert "map_hog_pca" in [button.key for button in drawn.button]
+    assert not compared.exception
+    assert "compare_job" in [button.key for button in compared.button]
+    line = compared.code[-1].value
+    assert line.startswith(f"simcore pair {unwaited} left:")
+    assert run(line.split()[1:]) == 0
+    memory.clear()
+    again = app("pages/compare.py", **asked)
+    assert not again.exception
+    assert "compare_job" not in [button.key for button in again.button]
+
+
+def test_invariance_and_waterfall_compute_nothing_on_a_visit(unwaited, app, monkeypatch):
+    asked = {"collection": unwaited, "models": "hog,color"}
+    with monkeypatch.context() as patch:
+        patch.setattr("simcore.evaluate.retrieval.invariance.floor", never)
+        patch.setattr("simcore.lab.evaluate.waterfall.waterfall", never)
+        shown = app("pages/invariance.py", **asked)
+        steps = app("pages/evaluate.py", **asked, view="waterfall")
+    assert not shown.exception
+    assert "not computed yet" in shown.info[0].value
+    assert "invariance_go" in [button.key for button in shown.button]
+    assert not steps.exception
+    assert "6 pairs" in steps.info[0].value
+    assert steps.code[-1].value.startswith(f"simcore evaluate waterfall {unwaited}")
+    single = Question(unwaited, tuple(recipes.parse(["hog"])))
+    assert not invariance_evaluation.is_quick(single)
+    invariance_evaluation.floor_of(single, single.recipes[0])
+    assert invariance_evaluation.is_quick(single)
+
+
+def test_opening_claims_compares_nothing(unwaited, monkeypatch):
+    asked = ClaimsQuestion(unwaited, judgements=(), papers=("rosenfeld2018",))
+    with monkeypatch.context() as patch:
+        patch.setattr(near_duplicates, "find", never)
+        report = claims_evaluation.stored(asked)
+    shares = [each for each in report.verdicts if each.claim.statistic == "tlld_share"]
+    assert shares
+    assert all(each.is_untested for each in shares)
+
+
+def test_groups_of_near_duplicates_are_stored(tiny, monkeypatch):
+    monkeypatch.setattr(duplicates, "generic_backbone", lambda _collection: "color")
+    collection = collections.open_(tiny)
+    groups, _ = duplicates.pair_groups(collection)
+    memory.clear()
+    monkeypatch.setattr(near_duplicates, "find", never)
+    np.testing.assert_array_equal(duplicates.pair_groups(collection)[0], groups)
+
+
+def test_complementarity_compares_a_sample(tiny, monkeypatch):
+    """Matrices of all images would not fit into memory."""
+    sizes = []
+    pairwise = metrics.pairwise
+
+    def compared(queries, gallery, metric):
+        sizes.append((queries.count, gallery.count))
+        return pairwise(queries, gallery, metric)
+
+    exclusive.report(question(tiny))  # ranks, which are not what is measured
+    monkeypatch.setattr(geometry, "MAX_IMAGES", 4)
+    monkeypatch.setattr(metrics, "pairwise", compared)
+    result = exclusive.complementarity(question(tiny))
+    assert sizes == [(4, 4)] * 2
+    assert result.rsa[0][0] == 1
 
 
 def test_duplicates_of_images_without_mates_on_the_page(images, app):

@@ -1,5 +1,7 @@
 """Descriptors computed in threads are those of one batch, in the same order."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -38,3 +40,5 @@ def test_the_threads_of_the_caller_stay_as_they_are(draw):
     threaded = cpu_threads.ThreadedEmbedder(spec, forward.load(spec, "cpu"))
     threaded.from_pixels(np.stack([np.asarray(draw(0, 224, 224))] * 9))
     assert torch.get_num_threads() == before
+    with ThreadPoolExecutor(1) as another:  # such as that of a visitor who uploads an image
+        assert another.submit(torch.get_num_threads).result() == before

@@ -45,10 +45,14 @@ def test_equals_the_sum_and_then_the_ranks(case):
 
 
 @settings(max_examples=300, deadline=None)
-@given(sums(), st.integers(1, 8), st.booleans())
-def test_equals_the_sum_and_then_the_first_hits(case, k, has_mates):
+@given(sums(), st.integers(1, 8), st.sampled_from(["mates", "own", "both"]))
+def test_equals_the_sum_and_then_the_first_hits(case, k, given_columns):
     parts, weights, terms, target = case
-    others = {"mates": target} if has_mates else {"own": target}
+    others = {
+        "mates": {"mates": target},
+        "own": {"own": target},
+        "both": {"mates": target, "own": (target + 1) % parts[0].shape[1]},
+    }[given_columns]
     both = [(combine.weighted_sum(parts, weights, terms), terms), (parts[0], ())]
     for values, own_terms in both:
         actual = sum_kernel.first_hits(parts, weights, own_terms, k, **others)

@@ -17,16 +17,20 @@ from typing import ClassVar
 
 import pytest
 import uvicorn
+from PIL import Image
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from simcore.__main__ import run
 from simcore.lab import jobs, log_files
+from simcore.lab.library import collections
 from simcore.ui import guard, server
 from simcore.ui.guard import Guard
 from simcore.ui.server import Limits
 from tests.conftest import ROOT
+from tests.data import icc
 from tests.lab.test_jobs import noise, wait
 from tests.pages.browser.tab import running
 from tests.ui.simulated_visitor import visiting
@@ -433,3 +437,22 @@ def test_the_app_never_calls_out_and_foreign_pages_cannot_freeze_it(tiny, tmp_pa
     proxy.server_close()
     assert Recorder.calls == []
     assert not calls.exists(), calls.read_text()
+
+
+def test_thumbnails_of_every_kind_of_content_key_are_served(tmp_path):
+    from simcore.ui import serve  # starts no server
+
+    def served(key):
+        request = Request({"type": "http", "path_params": {"key": key}})
+        return asyncio.run(serve.thumb(request)).status_code
+
+    folder = noise(tmp_path / "pictures", 1)
+    with Image.open(folder / "0000.jpg") as image:
+        image.save(folder / "profile.png", icc_profile=icc.rgb(icc.ADOBE, 2.2))
+    for name, options in (("whole", {}), ("trimmed", {"trim": 4})):
+        collections.add("images", folder, name=name, **options)
+        keys = collections.open_(name).left.keys
+        assert any(key.endswith("-icc") for key in keys)
+        assert all(served(key) == 200 for key in keys)
+    for hostile in ("../../jobs/x", f"{keys[0]}/x", "abc"):
+        assert served(hostile) == 404

@@ -62,24 +62,32 @@ def cka_matrix(features: Sequence[Array | None]) -> Array:
         return np.where(scale > 0, products / scale, np.where(np.isnan(scale), np.nan, 0.0))
 
 
-def rsa(matrices: Sequence[Array], *, seed: int = 0) -> Array:
+def compared_images(count: int, *, seed: int = 0) -> Array:
+    """The images whose similarities RSA compares: all, or MAX_IMAGES drawn at random, in order.
+
+    >>> len(compared_images(10)), len(compared_images(100_000))
+    (10, 1500)
+    """
+    if count <= MAX_IMAGES:
+        return np.arange(count)
+    drawn: Array = np.random.default_rng(seed).choice(count, MAX_IMAGES, replace=False)
+    return np.sort(drawn)
+
+
+def rsa(matrices: Sequence[Array]) -> Array:
     """Representational similarity analysis: Spearman correlation of similarity matrices.
 
     Source: Kriegeskorte et al. 2008.
 
     Args:
-        matrices: M of (N, N) similarities among the same images; NaN = no evidence. At most
-            MAX_IMAGES images are used, drawn at random.
+        matrices: M of (N, N) similarities among the same images, those of `compared_images`; NaN =
+            no evidence.
 
     Returns:
         (M, M) float64; NaN where two have no common evidence or one is constant.
     """
-    count = len(matrices[0])
-    rows = np.arange(count)
-    if count > MAX_IMAGES:
-        rows = np.sort(np.random.default_rng(seed).choice(count, MAX_IMAGES, replace=False))
-    upper = np.triu_indices(len(rows), 1)
-    flat = [m[np.ix_(rows, rows)][upper] for m in matrices]
+    upper = np.triu_indices(len(matrices[0]), 1)
+    flat = [matrix[upper] for matrix in matrices]
     complete = [not np.isnan(values).any() for values in flat]
     ranked = [
         average_ranks(values) if is_complete else values

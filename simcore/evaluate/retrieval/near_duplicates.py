@@ -362,15 +362,17 @@ def _near(
         return duplicates
     for start, distances in _distance_blocks(queries, gallery, metric):
         rows, columns = np.nonzero(distances <= most)
+        numbers = rows + start
+        kept = columns > numbers if side == other_side else columns != numbers
+        rows, columns, numbers = rows[kept], columns[kept], numbers[kept]
+        check_count(len(duplicates) + numbers.size, queries.count)
         values = distances[rows, columns].tolist()
-        rows += start
-        kept = columns > rows if side == other_side else columns != rows
-        for row, column, distance, keep in zip(
-            rows.tolist(), columns.tolist(), values, kept.tolist(), strict=True
-        ):
-            if keep:
-                duplicates.append(NearDuplicate(side, row, other_side, column, distance))
-        check_count(len(duplicates), queries.count)
+        duplicates += [
+            NearDuplicate(side, row, other_side, column, distance)
+            for row, column, distance in zip(
+                numbers.tolist(), columns.tolist(), values, strict=True
+            )
+        ]
     return duplicates
 
 

@@ -20,6 +20,7 @@ CELL_ROWS = 500  # rows per center, before each row counts CELLS times
 MAX_CENTERS = 4_000
 CHECKED = 1_000  # images per side that are compared with all others
 BLOCK_ROWS = 2_048  # rows of a group that are compared at a time
+AT_ONCE = 50_000  # near rows between two checks of how many there are
 
 
 @dataclass(frozen=True)
@@ -113,14 +114,18 @@ def _near_rows(
     compared = monitor.part(0.4, 1)
     for number, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
         group = members[start:end]
-        for first in range(0, len(group), BLOCK_ROWS):
-            block = group[first : first + BLOCK_ROWS]
+        # Thousands of equal images are one group, whose distances need not fit into memory.
+        step = max(1, min(BLOCK_ROWS, metrics.BLOCK // max(1, len(group))))
+        for first in range(0, len(group), step):
+            block = group[first : first + step]
             later = group[first:]
             distance = _distances(values[block], values[later], metric)
             near_row, near_column = np.nonzero(distance <= most)
             is_first = near_column > near_row
             near_row, near_column = near_row[is_first], near_column[is_first]
-            yield block[near_row], later[near_column], distance[near_row, near_column]
+            for at in range(0, near_row.size, AT_ONCE):
+                row, column = near_row[at : at + AT_ONCE], near_column[at : at + AT_ONCE]
+                yield block[row], later[column], distance[row, column]
             compared.check()
         compared.report("near-duplicates", number + 1, count)
 

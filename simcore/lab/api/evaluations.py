@@ -182,7 +182,9 @@ def similarity(
         {name: features.for_side(opened, side, name) for name in resolved.backbones}
         for side in (queries, gallery)
     )
-    values = np.concatenate([block for _, block in recipe_blocks.blocks(resolved, left, right)])
+    values = np.empty((len(queries), len(gallery)), np.float32)
+    for start, block in recipe_blocks.blocks(resolved, left, right):
+        values[start : start + len(block)] = block
     return SimilarityMatrix(as_recipe(recipe), queries.ids, gallery.ids, values)
 
 

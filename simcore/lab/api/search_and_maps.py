@@ -122,6 +122,8 @@ def map(
 
     question = make_question(collection, recipe, "lr", subset)
     points = maps.make(question, maps.projection_settings(method, seed=seed), monitor=monitor)
+    if color in {"found", "rank"}:
+        points.compute_ranks(monitor)  # of many pairs, pages wait for none
     groups = map_colors.groups(points, color)
     number, names = np.array(groups.group), np.array(points.ids)
     figure = go.Figure(layout={"title": f"{points.collection}: {points.recipe.label}, {method}"})

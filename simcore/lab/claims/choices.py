@@ -85,18 +85,20 @@ class Universe:
         return ",".join(f"{choice}:{value}" for choice, value in self.values)
 
 
-def available(collection: Collection, base_subset: str) -> Options:
+def available(collection: Collection, base_subset: str, *, waits: bool = True) -> Options:
     """The values of each choice that a collection's features allow, the main one first.
 
     Args:
         base_subset: the pairs of the main verdict.
+        waits: whether near-duplicates among many pairs are computed; if not, subsets without them
+            count as available until it is known that no pair is left.
     """
     options = {choice: tuple(labels) for choice, labels in CHOICES.items()}
     for choice in ("detector", "descriptor"):
         options[choice] = tuple(
             name for name in CHOICES[choice] if features.is_ready(collection, name)
         )
-    variants = [name for name in ("all", "tlld", "tlld-paper") if _is_open(collection, name)]
+    variants = [name for name in ("all", "tlld", "tlld-paper") if _is_open(collection, name, waits)]
     options["subset"] = tuple(dict.fromkeys([base_subset, *variants]))
     options["tlld"] = tuple(name for name in ("tlld", "tlld-paper") if name in variants)
     # Without any, the first one stays, so that the claim says which features it needs.
@@ -134,10 +136,12 @@ def _effective(universe: Universe) -> Values:
     return universe.values
 
 
-def _is_open(collection: Collection, subset: str) -> bool:
-    """Whether the features that a subset needs are extracted."""
+def _is_open(collection: Collection, subset: str, waits: bool) -> bool:
+    """Whether the features that a subset needs are extracted, and leave a pair."""
     if subset == "tlld-paper" and not features.is_ready(collection, "face"):
         return False
+    if not waits and not subsets.is_quick(collection.name, subset):
+        return True
     try:
         subsets.open_subset(collection.name, subset)
     except SimError:

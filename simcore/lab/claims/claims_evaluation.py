@@ -43,7 +43,7 @@ from simcore.lab.claims.training_statistics import TrainingData
 from simcore.lab.claims.uncomputed import UncomputedJudgements, UncomputedPairs
 from simcore.lab.claims.universe_pairs import Lookups, PairData
 from simcore.lab.judgements import pair_similarities, sets
-from simcore.lab.library import collections, duplicates, features
+from simcore.lab.library import collections, duplicates, features, subsets
 from simcore.lab.papers import reproduce
 from simcore.types import JSON, Collection, Monitor
 
@@ -143,14 +143,16 @@ def run(question: ClaimsQuestion, *, monitor: Monitor = Monitor()) -> ClaimsRepo
 
 
 def stored(question: ClaimsQuestion) -> ClaimsReport:
-    """What was computed before, and what the other claims lack; nothing is computed.
+    """What was computed before, and what the other claims lack.
+
+    Of few pairs near-duplicates are computed, which some universes leave out; of many nothing is.
 
     Raises:
         UnknownNameError: no such collection, paper or set of judgements. BadDataError: no known
             mates, or no features.
     """
     question.validate()
-    return _Session(question, Monitor()).report()
+    return _Session(question, Monitor(), waits=False).report()
 
 
 @dataclass(frozen=True)
@@ -177,10 +179,15 @@ def _order(task: _Task) -> tuple[Any, ...]:
 
 @dataclass
 class _Session:
-    """The data of one question, opened once, and the files of its results."""
+    """The data of one question, opened once, and the files of its results.
+
+    Attributes:
+        waits: whether near-duplicates among many pairs are computed.
+    """
 
     question: ClaimsQuestion
     monitor: Monitor
+    waits: bool = True
     _paths: dict[str, Path] = field(default_factory=dict)  # by claim
     _files: dict[Path, JSON] = field(default_factory=dict)
     _changed: set[Path] = field(default_factory=set)
@@ -248,7 +255,10 @@ class _Session:
         bases = {
             paper: reproduce.default_subset(paper, self.question.collection) for paper in PAPERS
         }
-        by_base = {base: choices.available(self.collection, base) for base in set(bases.values())}
+        by_base = {
+            base: choices.available(self.collection, base, waits=self.waits)
+            for base in set(bases.values())
+        }
         return {paper: by_base[base] for paper, base in bases.items()}
 
     def prepare_judgements(self) -> None:
@@ -418,6 +428,9 @@ class _Session:
 
     def _missing(self, task: _Task) -> str:
         """Why the main universe has no numbers."""
+        chosen = (value for choice, value in task.universe.values if choice in ("subset", "tlld"))
+        if not self.waits and not all(subsets.is_quick(self.collection.name, s) for s in chosen):
+            return NOT_COMPUTED
         try:
             data, statistics = self._data(task, computing=False)
             if task.claim.data != "training":

@@ -16,7 +16,7 @@ from simcore.evaluate.combinations.subset_statistics import SubsetResult
 from simcore.evaluate.statistics import significance
 from simcore.evaluate.statistics.bootstrap import interval
 from simcore.evaluate.statistics.significance import Comparison
-from simcore.lab import recipes
+from simcore.lab import jobs, recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.library import collections, features, similarity, subsets
 from simcore.recipe import Combination, Missing, Part, PostProcessing, Question, Recipe
@@ -282,6 +282,24 @@ def search(question: Question) -> SubsetSearch:
         return searched
 
     return memory.get((SUBSET_HITS, key), compute)
+
+
+def is_quick(question: Question) -> bool:
+    """Whether a visitor can wait for `search`: few pairs, or its result is stored.
+
+    Raises:
+        BadDataError: no backbone or more than 16, or features are missing.
+    """
+    collection = subsets.open_subset(question.collection, question.subset)
+    backbones = question.backbones
+    if len(collection.left) <= jobs.MAX_WAITED:
+        return True
+    check_backbone_count(backbones, subset_search.MAX_BACKBONES)
+    key = search_key(question, collection, backbones)
+    return (
+        memory.contains((SUBSET_HITS, key))
+        or _stored_search(question, collection, backbones, key) is not None
+    )
 
 
 def search_key(

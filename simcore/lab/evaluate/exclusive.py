@@ -229,8 +229,9 @@ def complementarity(question: Question) -> Complementarity:
     models = tuple(hits)
 
     def compute() -> result_cache.Arrays:
+        rows = geometry.compared_images(len(collection.left))  # of all, matrices fill the memory
         return {
-            "rsa": geometry.rsa([_similarities(collection, model) for model in models]),
+            "rsa": geometry.rsa([_similarities(collection, model, rows) for model in models]),
             "cka": geometry.cka_matrix([_vectors(collection, model) for model in models]),
         }
 
@@ -252,8 +253,9 @@ def _matrix(values: Array) -> Matrix:
     )
 
 
-def _similarities(collection: Collection, model: str) -> Array:
-    left = features.for_side(collection, collection.left, model)
+def _similarities(collection: Collection, model: str, rows: Array) -> Array:
+    """Among some of the left images."""
+    left = features.for_side(collection, collection.left, model).take(rows)
     return metrics.pairwise(left, left, registry.get(model).metric)
 
 

@@ -154,11 +154,8 @@ def votes(question: Question) -> VoteCorrelation:
             "a CSV of id, wins, fails."
         )
     by_recipe = []
-    for recipe in question.recipes:
-        scores = mate_scores(
-            question.collection, recipe, question.direction, subset=question.subset
-        )
-        up, down = (tuple(correlations(collection.votes[:, k], scores)) for k in (0, 1))
+    for recipe, outcomes in zip(question.recipes, outcomes_of_each(question), strict=True):
+        up, down = (tuple(correlations(collection.votes[:, k], outcomes.mates)) for k in (0, 1))
         by_recipe.append(VotedRecipe(recipe.label, RecipeVotes(up, down)))
     return VoteCorrelation(question.collection, question.subset, tuple(by_recipe))
 
@@ -374,14 +371,6 @@ def _unfinished(keys: tuple[object, ...]) -> list[rank.MateOutcomes]:
 def _keep_unfinished(keys: tuple[object, ...], parts: Sequence[rank.MateOutcomes]) -> None:
     arrays = {field: np.stack([getattr(part, field) for part in parts]) for field in FIELDS}
     result_cache.write(UNFINISHED, keys, arrays)
-
-
-def mate_scores(
-    name: str, recipe: Recipe, direction: Direction = "lr", *, subset: str = "all"
-) -> Array:
-    """(Q,) similarity of each query to its own mate; NaN without evidence."""
-    (outcomes,) = outcomes_of_each(Question(name, (recipe,), direction, subset))
-    return outcomes.mates
 
 
 def pairs_digest(collection: Collection) -> str:

@@ -10,7 +10,7 @@ from simcore.data import result_cache
 from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.retrieval import invariance, recall
 from simcore.evaluate.statistics import bootstrap
-from simcore.lab import recipes
+from simcore.lab import jobs, recipes
 from simcore.lab.evaluate import recall as lab_recall
 from simcore.lab.invariance import changed_features
 from simcore.lab.library import features, subsets
@@ -178,6 +178,9 @@ def run(inquiry: InvarianceQuestion, *, monitor: Monitor = Monitor()) -> Invaria
     """
     settings, session = inquiry.settings, _Session(inquiry.question)
     session.before()  # raises if features are missing
+    for recipe in inquiry.question.recipes:
+        monitor.check(RESUME)
+        session.floor(recipe)  # first, since pages wait for it
     stopping = monitor.raising(RESUME)
     for number, setting in enumerate(settings):
         part = stopping.part(
@@ -203,6 +206,16 @@ def stored(inquiry: InvarianceQuestion) -> InvarianceTable:
         UnknownNameError, BadDataError: as `run`.
     """
     return _table(_Session(inquiry.question), inquiry)
+
+
+def is_quick(question: Question) -> bool:
+    """Whether a visitor can wait for `floor_of` every recipe: few pairs, or all are stored.
+
+    Raises:
+        BadDataError: no known mates, or features are missing.
+    """
+    session = _Session(question)
+    return len(session.pairs) <= jobs.MAX_WAITED or all(map(session.has_floor, question.recipes))
 
 
 def picture_outcomes(
@@ -264,9 +277,13 @@ class _Session:
             self._before = dict(zip(self.question.recipes, ranks, strict=True))
         return self._before
 
+    def has_floor(self, recipe: Recipe) -> bool:
+        """Whether `floor` is stored."""
+        return result_cache.contains(FLOOR, self._key(_plain(recipe)))
+
     def floor(self, recipe: Recipe) -> invariance.Floor:
         """The similarities of unrelated pairs and of mates, stored on disk."""
-        plain = invariance.of_two_images(recipes.resolve(recipe).canonical)
+        plain = _plain(recipe)
 
         def compute() -> result_cache.Arrays:
             queries, gallery = (self._features(plain, side) for side in (0, 1))
@@ -356,6 +373,11 @@ class _Session:
             recipe,
             self.question.direction,
         )
+
+
+def _plain(recipe: Recipe) -> Recipe:
+    """The recipe that compares two images without others."""
+    return invariance.of_two_images(recipes.resolve(recipe).canonical)
 
 
 def _median(values: Array) -> float:

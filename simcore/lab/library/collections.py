@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from simcore import memory
-from simcore.data import cache_dir, state_files, thumbnails
+from simcore.data import cache_dir, images, state_files, thumbnails
 from simcore.data.collections import collection_catalog, tll
 from simcore.errors import BadDataError
 from simcore.lab.library import features
 from simcore.lab.library.features import FeatureCount
 from simcore.models import lineage, registry
-from simcore.types import JSON, Array, Collection, Monitor, OtherFiles, Skipped
+from simcore.types import JSON, Array, Collection, Monitor, OtherFiles, Reasons, Skipped
 
 KINDS = collection_catalog.KINDS
 add = collection_catalog.add
@@ -23,6 +23,7 @@ names = collection_catalog.names
 remove = collection_catalog.remove
 download_tll = tll.download
 thumbnail = thumbnails.thumb  # exists for every image of a collection
+is_content_key = images.is_content_key
 
 
 @dataclass(frozen=True)
@@ -220,6 +221,16 @@ def mark_unreadable(name: str, reasons: dict[str, str]) -> None:
             path.unlink(missing_ok=True)
 
 
+def unreadable(name: str) -> Reasons:
+    """Content keys that could not be turned into features, and why."""
+    reasons = state_files.read_json(
+        _unreadable_file(name),
+        lambda document: {str(key): str(reason) for key, reason in document.items()},
+        rebuild=True,  # the next extraction meets the same images
+    )
+    return reasons or {}
+
+
 def keys(collection: Collection, rows: Sequence[int] | Array | None = None) -> list[str]:
     """Content keys of both images of some pairs, or of all pairs.
 
@@ -241,16 +252,11 @@ def _unreadable_file(name: str) -> Path:
 
 
 def _open_readable(name: str) -> Collection:
-    collection = open_as_added(name)
-    reasons = state_files.read_json(
-        _unreadable_file(name),
-        lambda document: {str(key): str(reason) for key, reason in document.items()},
-        rebuild=True,  # the next extraction meets the same images
-    )
+    collection, reasons = open_as_added(name), unreadable(name)
     return _without(collection, reasons) if reasons else collection
 
 
-def _without(collection: Collection, reasons: dict[str, str]) -> Collection:
+def _without(collection: Collection, reasons: Reasons) -> Collection:
     """The collection without the pairs that have an image with its key in `reasons`."""
     left, right = collection.left, collection.right
     unreadable = np.zeros(len(left), dtype=bool)

@@ -77,15 +77,16 @@ def pair_groups(collection: Collection) -> tuple[Array, str]:
     """(N,) groups of pairs that must stay together, and the backbone used ("" = none).
 
     Pairs with the same image always belong together; near-duplicates only if features of a generic
-    network are extracted, and up to `COPY_DISTANCE` always.
+    network are extracted, and up to `COPY_DISTANCE` always. Of more than `EXACT_IMAGES` pairs a few
+    near-duplicates may be missing.
     """
     pairs = collection.pairs()
     backbone = default_backbone_if_ready(collection)
-    duplicates = []
+    duplicates: list[NearDuplicate] = []
     if backbone:
-        duplicates = near_duplicates.find(
-            *both_sides(collection, backbone), within=SPLIT_DISTANCE, across=SPLIT_DISTANCE
-        )
+        duplicates += find_near_duplicates(
+            collection, backbone, SPLIT_DISTANCE, SPLIT_DISTANCE
+        ).pairs
     first_row: dict[str, int] = {}  # content key -> first row that shows it
     for side in (pairs.queries, pairs.gallery):
         for row, key in enumerate(side.keys):

@@ -1,6 +1,6 @@
 """Extracting features: images are decoded once for all backbones, and a run can be resumed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from simcore.data.store.feature_store import FeatureStore
@@ -49,6 +49,8 @@ def extract(
         raise unknown_name("engine", engine, ENGINES)
     specs = [registry.get(model) for model in registry.expand_groups(list(models))]
     images = _all_images(collections.open_as_added(name))
+    unreadable = collections.unreadable(name)
+    absent = _absent(specs, unreadable)
     to_fetch = [spec.name for spec in _to_fetch(images, specs)] if fetch else []
     failures = _fetch(to_fetch, monitor.part(0, 0.3))
     part = monitor.part(0.3 if to_fetch else 0, 0.9 if len(images) > indexes.INDEX_ABOVE else 1)
@@ -68,10 +70,18 @@ def extract(
     reasons = {name: failures.get(name, reason) for name, reason in report.unavailable.items()}
     report = replace(report, unavailable=reasons)
     if not monitor.stopped:
-        reasons = {skipped.name: skipped.reason for skipped in report.skipped}
+        # An image that no network of this run had to read is as unreadable as before.
+        readable = {key for _, key in absent - _absent(specs, unreadable)}
+        reasons = {key: reason for key, reason in unreadable.items() if key not in readable}
+        reasons |= {skipped.name: skipped.reason for skipped in report.skipped}
         collections.mark_unreadable(name, reasons)
         indexes.update(name, list(report.computed), monitor=monitor.part(0.9, 1))
     return report
+
+
+def _absent(specs: Sequence[BackboneSpec], keys: Iterable[str]) -> set[tuple[str, str]]:
+    """Backbone and content key of each image without features, among a few images."""
+    return {(spec.name, key) for spec in specs for key in features.absent_keys(keys, spec.name)}
 
 
 def compile_networks(name: str, models: Sequence[str], *, device: str = "auto") -> None:

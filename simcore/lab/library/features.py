@@ -1,6 +1,7 @@
 """Features from the store, shared in memory by all callers, and features of uploaded images."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,6 +87,17 @@ def for_images(images: ImageSet, backbone: str) -> Features | None:
 def has_features(images: ImageSet, backbone: str) -> bool:
     """Whether every one of some images has its features; reads none of them."""
     return complete_key([images], backbone) is not None
+
+
+def absent_keys(keys: Iterable[str], backbone: str) -> set[str]:
+    """Those of a few content keys that have no features in any precision."""
+    spec, absent = registry.get(backbone), set(keys)
+    for precision in PRECISIONS:
+        if absent:
+            with suppress(BadDataError):  # of a damaged table no feature is known
+                key = extraction.feature_key(spec, precision)
+                absent = set(FeatureStore.shared().missing(key, sorted(absent)))
+    return absent
 
 
 def is_ready(collection: Collection, backbone: str) -> bool:

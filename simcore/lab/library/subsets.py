@@ -11,7 +11,7 @@ from simcore.data.store.feature_key import FeatureKey
 from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.retrieval import face_counts, near_duplicates
 from simcore.evaluate.retrieval.near_duplicates import NearDuplicate
-from simcore.lab import printed_values
+from simcore.lab import jobs, printed_values
 from simcore.lab.library import (
     collections,
     duplicates,
@@ -24,7 +24,7 @@ from simcore.lab.printed_values import PrintedTable
 from simcore.models import lineage
 from simcore.recipe import split_subset
 from simcore.results import Cell, Table
-from simcore.types import JSON, Array, Collection, Labels, Monitor
+from simcore.types import JSON, Array, Collection, Labels, Metric, Monitor
 
 SUBSETS = {
     "all": "every pair",
@@ -45,6 +45,7 @@ DETECTORS = {
     "haar": "OpenCV's Haar cascade for frontal faces",
 }
 FACE_COUNTS = face_counts.LABELS  # the bins of the counts below
+WITHOUT_DUPLICATES = ("tlld", "tlld-paper", "tllobj", "tllobj-paper")
 UNSEEN = provenance.UNSEEN  # followed by a learned backbone's name: pairs it was not trained on
 
 
@@ -199,6 +200,26 @@ def open_subset(name: str, subset: str = "all") -> Collection:
     return memory.get(("subset", *rows_key), select)
 
 
+def is_quick(name: str, subset: str) -> bool:
+    """Whether a visitor can wait for `open_subset`: few pairs, or what decides is stored.
+
+    Raises:
+        UnknownNameError: no such collection.
+    """
+    collection = collections.open_(name)
+    subset, _ = split_subset(subset)
+    if subset not in WITHOUT_DUPLICATES or len(collection.left) <= jobs.MAX_WAITED:
+        return True
+    try:
+        if subset.endswith("-paper"):
+            return result_cache.contains("subset", _paper_key(collection, subset))
+        return all(
+            duplicates.is_stored(collection, *each) for each in _compared(collection, subset)
+        )
+    except BadDataError:
+        return True  # features are missing, which `open_subset` says
+
+
 def choices(name: str) -> Labels:
     """Subsets of a collection with their descriptions.
 
@@ -235,9 +256,8 @@ def find_duplicates(
     refused = duplicates.refused_pairs(collection, near_copies)
     clean = near_duplicates.clean_pairs(near_copies, count, refused=refused)
     counts = {"clean": int(clean.sum())}
-    if collection.right is not None and features.is_ready(collection, "face"):
-        for subset in ("tlld-paper", "tllobj", "tllobj-paper"):
-            counts[subset] = int(_rows(collection, subset, _rows_key(collection, subset)).size)
+    for subset in _reported(collection):
+        counts[subset] = int(_rows(collection, subset, _rows_key(collection, subset)).size)
     return DuplicateReport(
         collection=name,
         by=backbone,
@@ -249,6 +269,27 @@ def find_duplicates(
         kept=counts,
         note=nearest.note,
     )
+
+
+def is_report_quick(name: str, *, by: str, within: float, across: float) -> bool:
+    """Whether a visitor can wait for `find_duplicates`: few images, or all of it is stored.
+
+    Raises:
+        UnknownNameError: no such collection. BadDataError: features are missing.
+    """
+    collection = collections.open_(name)
+    if len(collection.left) <= jobs.MAX_WAITED:
+        return True
+    return duplicates.is_stored(collection, by, within, across) and all(
+        is_quick(name, subset) for subset in _reported(collection)
+    )
+
+
+def _reported(collection: Collection) -> tuple[str, ...]:
+    """The subsets whose numbers of pairs `find_duplicates` reports."""
+    if collection.right is None or not features.is_ready(collection, "face"):
+        return ()
+    return "tlld-paper", "tllobj", "tllobj-paper"
 
 
 def count_faces(name: str, detector: str = "face") -> face_counts.FaceCounts:
@@ -364,15 +405,11 @@ def _reviewed_rows(collection: Collection) -> Array:
 
 def _clean_rows(collection: Collection, subset: str) -> Array:
     """Pairs without near-duplicates, by the protocol of `subset`."""
-    generic = duplicates.generic_backbone(collection)
     if subset.endswith("-paper"):
-        return _paper_rows(collection, subset, generic)
-    limit = near_duplicates.TEXT
-    near_copies = duplicates.find_near_duplicates(collection, generic, limit, limit).pairs
-    if subset == "tlld" and features.is_ready(collection, "face"):
-        limit = near_duplicates.FACES_TEXT
-        faces = duplicates.find_near_duplicates(collection, "face", limit, limit, "l2")
-        near_copies += faces.pairs
+        return _paper_rows(collection, subset)
+    near_copies: tuple[NearDuplicate, ...] = ()
+    for compared in _compared(collection, subset):
+        near_copies += duplicates.find_near_duplicates(collection, *compared).pairs
     refused = duplicates.refused_pairs(collection, near_copies)
     keep_row = near_duplicates.clean_pairs(near_copies, len(collection.pairs()), refused=refused)
     if subset == "tllobj":
@@ -380,20 +417,42 @@ def _clean_rows(collection: Collection, subset: str) -> Array:
     return np.flatnonzero(keep_row)
 
 
-def _paper_rows(collection: Collection, subset: str, generic: str) -> Array:
+def _compared(collection: Collection, subset: str) -> list[tuple[str, float, float, Metric]]:
+    """Backbone, largest distances and metric of each comparison that decides about a subset."""
+    limit = near_duplicates.TEXT
+    compared: list[tuple[str, float, float, Metric]] = [
+        (duplicates.generic_backbone(collection), limit, limit, "cosine")
+    ]
+    if subset == "tlld" and features.is_ready(collection, "face"):
+        limit = near_duplicates.FACES_TEXT
+        compared.append(("face", limit, limit, "l2"))
+    return compared
+
+
+def _paper_rows(collection: Collection, subset: str) -> Array:
     """Rows of `tlld-paper` or `tllobj-paper`; which no verdict changes, so they are stored."""
-    judges = generic, duplicates.face_backbone(collection)
 
     def compute() -> result_cache.Arrays:
         keep = (
             near_duplicates.tlld_paper if subset == "tlld-paper" else near_duplicates.tllobj_paper
         )
-        generic_sides, face_sides = (duplicates.both_sides(collection, name) for name in judges)
+        generic_sides, face_sides = (
+            duplicates.both_sides(collection, name) for name in _judges(collection)
+        )
         return {"rows": np.flatnonzero(keep(*generic_sides, *face_sides))}
 
-    identities = tuple(features.identity(collection, name) for name in judges)
-    digests = tuple(side.digest for side in collection.sides())
-    return result_cache.get("subset", (subset, identities, digests), compute)["rows"]
+    return result_cache.get("subset", _paper_key(collection, subset), compute)["rows"]
+
+
+def _paper_key(collection: Collection, subset: str) -> tuple[object, ...]:
+    """Everything that the rows of a subset of the authors' notebook depend on."""
+    identities = tuple(features.identity(collection, name) for name in _judges(collection))
+    return subset, identities, tuple(side.digest for side in collection.sides())
+
+
+def _judges(collection: Collection) -> tuple[str, str]:
+    """The generic backbone and the face descriptor of the papers' subsets."""
+    return duplicates.generic_backbone(collection), duplicates.face_backbone(collection)
 
 
 def _pair_keys(collection: Collection) -> list[tuple[str, str]]:

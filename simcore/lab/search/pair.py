@@ -8,7 +8,7 @@ import numpy as np
 from simcore import memory
 from simcore.data import borders, images, network_input, result_cache, thumbnails
 from simcore.errors import BadDataError, unknown_name
-from simcore.lab import recipes
+from simcore.lab import jobs, recipes
 from simcore.lab.library import collections, features
 from simcore.lab.library.features import DecodedImage
 from simcore.models import feature_maps, forward, registry, weights
@@ -217,6 +217,22 @@ def table(
     return PairTable(question.collection, labels[0], labels[1], tuple(rows))
 
 
+def is_quick(question: Question) -> bool:
+    """Whether a visitor can wait for `table`: few images, or the distributions are stored.
+
+    Raises:
+        BadDataError: features of the collection are missing.
+    """
+    collection = collections.open_(question.collection)
+    if len(collection.left) <= jobs.MAX_WAITED:
+        return True
+    keys = [
+        _distribution_key(collection, name, _metric(name, question.metric))
+        for name in question.backbones
+    ]
+    return all(result_cache.contains(DISTRIBUTION, key) for key in keys)
+
+
 def correspondences(
     first: Picture, second: Picture, backbone: str, *, fine: bool = False
 ) -> Correspondence:
@@ -343,7 +359,7 @@ def _occluded_batches(
 def _row(
     collection: Collection, first: Picture, second: Picture, backbone: str, metric: str
 ) -> Row:
-    metric_name = recipes.check_metric(metric) or registry.get(backbone).metric
+    metric_name = _metric(backbone, metric)
     left, right = (_features(collection, picture, backbone) for picture in (first, second))
     similarity = float(metrics.pairwise(left, right, metric_name)[0, 0])
     if np.isnan(similarity):
@@ -382,8 +398,19 @@ def _side(collection: Collection, side: str) -> ImageSet:
 
 def similarity_shares(collection: Collection, backbone: str, metric: str = recipes.OWN) -> None:
     """Compute and store how the similarities of all pairs are distributed, which `table` reads."""
-    metric_name = recipes.check_metric(metric) or registry.get(backbone).metric
-    _distribution(collection, backbone, metric_name)
+    _distribution(collection, backbone, _metric(backbone, metric))
+
+
+def _metric(backbone: str, metric: str) -> Metric:
+    """The metric of a name; "own" is the one that the backbone was made for."""
+    return recipes.check_metric(metric) or registry.get(backbone).metric
+
+
+def _distribution_key(collection: Collection, backbone: str, metric: Metric) -> tuple[object, ...]:
+    """Everything that the similarities of all pairs depend on."""
+    queries, gallery = collection.sides()
+    digests = queries.digest, gallery.digest
+    return features.identity(collection, backbone), *digests, collection.right is None, metric
 
 
 def _distribution(
@@ -412,10 +439,7 @@ def _distribution(
             "mates": mates[~np.isnan(mates)],
         }
 
-    key = (
-        features.identity(collection, backbone),
-        *(queries.digest, gallery.digest, no_mates, metric),
-    )
+    key = _distribution_key(collection, backbone, metric)
     arrays = memory.get((DISTRIBUTION, key), lambda: result_cache.get(DISTRIBUTION, key, compute))
     distribution = Distribution(arrays["edges"], arrays["counts"])
     return distribution, None if no_mates else arrays["mates"]

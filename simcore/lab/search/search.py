@@ -411,7 +411,10 @@ def _exact_search(
         mate = Mate(lookup.mate, int(hits.mate_ranks[0]), score) if known else None
         mate = mate or Mate(lookup.mate, None, None)
     n_gallery = len(gallery) if lookup.eligible is None else int(lookup.eligible.sum())
-    note = _note(int(hits.unknown[0]), n_gallery, mate is not None and mate.score is None)
+    own = lookup.same_image
+    has_own = own is not None and (lookup.eligible is None or bool(lookup.eligible[own]))
+    blind_mate = mate is not None and mate.score is None
+    note = _note(int(hits.unknown[0]), n_gallery - has_own, blind_mate)
     if plan.index is None:
         note = f"{note} {plan.note}".strip()
     count = int((hits.columns[0] >= 0).sum())

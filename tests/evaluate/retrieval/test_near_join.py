@@ -1,9 +1,11 @@
 """Near-duplicates by neighborhoods, against all distances in plain NumPy."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from simcore.errors import Stopped
+from simcore.errors import BadDataError, Stopped
 from simcore.evaluate.retrieval import near_duplicates, near_join
 from simcore.types import Features, Monitor
 
@@ -68,6 +70,28 @@ def test_what_is_missing_is_measured(monkeypatch):
     exact = near_duplicates.find(features(rows), features(rows[:0]), within=0.01, across=0.0)
     assert join.known == len(exact) == 40
     assert join.found == len(join.duplicates) < 40
+
+
+def test_very_many_equal_images_are_an_error_before_they_fill_the_memory(monkeypatch):
+    """All are one group: two million near rows, of which a few at a time are looked at."""
+    monkeypatch.setattr(near_duplicates, "MAX_DUPLICATES", 100)
+    monkeypatch.setattr(near_join, "AT_ONCE", 60)
+    monkeypatch.setattr(near_join.metrics, "BLOCK", 1 << 14)
+    counts = []
+
+    def check(count, images):
+        counts.append(count)
+        near_duplicates.check_count(count, images)
+
+    monkeypatch.setattr(near_join, "check_count", check)
+    equal, none = features(np.ones((2_000, 4), np.float32)), features(np.ones((0, 4), np.float32))
+    tracemalloc.start()
+    with pytest.raises(BadDataError, match="more than 100 near-duplicates"):
+        near_join.find(equal, none, within=0.1, across=0.1)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert counts == [60, 120]
+    assert peak < 4_000_000, "all distances take 16 MB"
 
 
 def test_several_rows_of_an_image_count_once_and_mates_are_not_compared():

@@ -82,8 +82,8 @@ def test_search_recall_and_subsets_agree_with_plain_numpy(faces, combine, missin
         order = ["abcdef"[column] for column in np.argsort(-total[row], kind="stable")]
         assert list(result.ids) == order
         assert result.to_dict()["missing"] == missing
-    scores = [s for s in recall.mate_scores(faces, combined.recipes[0]) if np.isnan(s)]
-    assert scores == []
+    (outcomes,) = recall.outcomes_of_each(combined)
+    assert not np.isnan(outcomes.mates).any()
 
 
 def test_the_rule_is_part_of_every_key(faces):

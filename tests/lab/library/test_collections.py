@@ -15,12 +15,13 @@ from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError, SimError
 from simcore.lab import recipes
 from simcore.lab.evaluate import recall
-from simcore.lab.library import collections, duplicates, extraction, subsets
+from simcore.lab.library import collections, duplicates, extraction, features, subsets
 from simcore.lab.search import search
 from simcore.lab.search.search import Query
 from simcore.models import registry
 from simcore.models.extract import extraction as extraction_run
 from simcore.recipe import Question
+from simcore.types import RAW
 
 
 def zipped(folder):
@@ -110,6 +111,31 @@ def test_other_unreadable_images_make_another_collection(tiny):
     assert len(digests) == 2
     collections.mark_unreadable(tiny, {})
     assert collections.open_(tiny).digest == whole.digest
+
+
+def test_an_image_is_left_out_until_it_is_read_again(pairs_folder):
+    collections.add("pairs", pairs_folder, name="seven")
+    whole = collections.open_as_added("seven")
+    path = whole.left.paths[1]
+    content = path.read_bytes()
+    path.write_bytes(b"no image")
+    extraction.extract("seven", ["hog"])
+    assert len(collections.open_("seven").left) == len(whole.left) - 1
+
+    def load(_device):
+        raise SimError("no weights")
+
+    registry.backbone("absent", dim=8, preprocessing=RAW)(load)
+    try:
+        assert "absent" in extraction.extract("seven", ["absent"]).unavailable
+    finally:
+        registry.forget("absent")
+    left_out = collections.open_("seven")
+    assert len(left_out.left) == len(whole.left) - 1, "no network has read the image since"
+    assert features.is_ready(left_out, "hog")
+    path.write_bytes(content)
+    extraction.extract("seven", ["hog"])
+    assert len(collections.open_("seven").left) == len(whole.left)
 
 
 def test_a_person_refuses_a_near_duplicate(pairs_folder, draw):
