@@ -1,4 +1,4 @@
-"""Experiments: create one, invite people, take part, analyse the answers."""
+"""Experiments: create one, invite people, take part, analyze the answers."""
 
 import streamlit as st
 

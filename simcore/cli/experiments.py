@@ -238,7 +238,7 @@ def import_(
 
 @app.command()
 @options.table_files
-def analyse(
+def analyze(
     name: Name,
     models: Annotated[
         str,
@@ -257,7 +257,7 @@ def analyse(
     from simcore.lab.people import analysis, analysis_text
 
     machines = [] if models == "none" else options.backbones(models) or None
-    result = analysis.analyse(
+    result = analysis.analyze(
         name, machines, passed_catch=passed_catch, min_catch=min_catch, seed=seed
     )
     output.show(result, analysis_text.table(result), analysis_text.times_table(result), json=json)

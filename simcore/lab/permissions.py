@@ -124,7 +124,7 @@ VISITORS = {
     "papers.risser_maroux2021_tables": "steps stored_rows table",
     "papers.section_store": "code_digest key load",
     "papers.sections": "mark_trained",
-    "people.analysis": "analyse participants",
+    "people.analysis": "analyze participants",
     "people.duel_scores": "live player group_score",
     # What only the host does checks the host's key, so that one server in workshop mode is enough.
     "people.duels": "answer as_group current end is_duel is_host join next_group groups seat start",

@@ -83,7 +83,7 @@ FAIL = {
     "experiments export": "absent",
     "experiments judgements": "absent",
     "experiments import": "pilot tiny nowhere.csv",
-    "experiments analyse": "absent",
+    "experiments analyze": "absent",
     "duel new": "party absent",
     "duel show": "absent",
     "duel start": "absent",

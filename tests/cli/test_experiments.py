@@ -43,11 +43,11 @@ def test_an_experiment_from_its_making_to_its_analysis(tiny, tmp_path, capsys):
         code = participation.join("pilot")
         while screen := participation.screen("pilot", code):
             participation.answer("pilot", code, screen.number, place=0, seconds=2)
-    assert run(["experiments", "analyse", "pilot", "--models", "hog", "--json"]) == 0
+    assert run(["experiments", "analyze", "pilot", "--models", "hog", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["result"]
     assert told["answers"] == 8
     assert told["places"]["counts"] == [8, 0, 0]
-    assert run(["experiments", "analyse", "pilot", "--models", "none"]) == 0
+    assert run(["experiments", "analyze", "pilot", "--models", "none"]) == 0
     shown = capsys.readouterr()
     assert "8 answers of 2 participants" in shown.out
     assert "alpha" in shown.err
@@ -79,7 +79,7 @@ def test_faults_are_sentences(tiny, tmp_path, capsys):
         (["new", "x", "nowhere"], "No collection named"),
         (["new", "x", tiny, "--consent", str(tmp_path / "none")], "cannot be read"),
         (["import", "x", tiny, str(tmp_path)], "not a regular file"),
-        (["analyse", "nothing"], "No experiment named"),
+        (["analyze", "nothing"], "No experiment named"),
     ):
         assert run(["experiments", *words]) == 1
         assert says in capsys.readouterr().err

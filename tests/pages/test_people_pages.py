@@ -111,14 +111,14 @@ def test_results_without_mates(app, pairs_folder):
 def test_the_report_is_one_file_with_its_pictures(pilot):
     take_part(pilot)
     take_part(pilot, 1)
-    result = analysis.analyse(pilot, ["color"])
+    result = analysis.analyze(pilot, ["color"])
     told = result.to_dict()
-    text = experiment_results.report(pilot, result, Command(("<analyse>",))).decode()
+    text = experiment_results.report(pilot, result, Command(("<analyze>",))).decode()
     assert text.count("src='data:image/webp;base64,") == sum(
         1 + len(row["options"]) for row in told["asked"]
     )
     assert text.count("figure class=mate") == len(told["asked"])
-    assert "&lt;analyse&gt;" in text
+    assert "&lt;analyze&gt;" in text
     words_alone = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
     assert not re.search(r"(src|href)=['\"](?!data:)", words_alone)
     own_text = text.replace(plotly.offline.get_plotlyjs(), "")

@@ -249,7 +249,7 @@ def answered_experiments(question: Question) -> list[ExperimentAnalysis]:
         )
     collection = collections.open_(name)
     models = [model for model in question.backbones if features.is_ready(collection, model)]
-    return [analysis.analyse(row.name, models) for row in answered]
+    return [analysis.analyze(row.name, models) for row in answered]
 
 
 def _correlation(experiment: ExperimentAnalysis) -> Amount | None:

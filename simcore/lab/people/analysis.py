@@ -143,7 +143,7 @@ class TaskStatistics:
 
 @dataclass(frozen=True)
 class ExperimentAnalysis(Result):
-    """What `simcore experiments analyse` prints.
+    """What `simcore experiments analyze` prints.
 
     Attributes:
         choices: number of answers that a question has.
@@ -174,7 +174,7 @@ class ExperimentAnalysis(Result):
     of_task: TaskStatistics
 
 
-def analyse(
+def analyze(
     name: str,
     models: Sequence[str] | None = None,
     *,

@@ -1,7 +1,7 @@
 """Duels: people and backbones answer the same questions, live.
 
 One group of people plays after the other, and all get the same questions. A group has an experiment
-of its own, so its answers are analysed and exported like those of any other. It waits until the
+of its own, so its answers are analyzed and exported like those of any other. It waits until the
 host starts it, and takes answers until the host ends it.
 """
 

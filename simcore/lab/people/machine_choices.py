@@ -45,7 +45,7 @@ def answer(
     """
     if models is None:
         if experiment.collection not in collections.names():
-            return {}  # answers can be analysed without the images
+            return {}  # answers can be analyzed without the images
         models = [
             count.backbone
             for count in collections.feature_counts(experiment.collection)

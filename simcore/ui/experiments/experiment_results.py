@@ -42,13 +42,13 @@ def show(name: str, summary: ExperimentSummary) -> None:
     """All results of an experiment; one sentence if nobody has answered.
 
     Raises:
-        SimError: it cannot be analysed.
+        SimError: it cannot be analyzed.
     """
     if not summary.answers:
         st.info("Nobody has answered yet. The address for participants is under Invite.")
         return
     machines, min_catch = _options(summary.collection)
-    result = analysis.analyse(name, machines, min_catch=min_catch)
+    result = analysis.analyze(name, machines, min_catch=min_catch)
     if len(result.conditions) == 2:  # the only condition equals "all"
         result = replace(result, conditions=result.conditions[:1])
     if result.left_out:
@@ -59,7 +59,7 @@ def show(name: str, summary: ExperimentSummary) -> None:
     elif is_mafc:
         st.caption("No mates are known here, so there is no right answer, only agreement.")
     st.dataframe(_table(result), hide_index=True, placeholder="–", key="findings_table")
-    args = ["experiments", "analyse", name, "--models", ",".join(machines) or "none"]
+    args = ["experiments", "analyze", name, "--models", ",".join(machines) or "none"]
     command = Command((*args, *(["--min-catch", str(min_catch)] if min_catch else [])))
     commands.show(command)
     if is_mafc:

@@ -212,7 +212,7 @@ def test_the_score_is_that_of_plain_counting(duel):
     ended = duel_scores.group_score(duels.end("party", duels.host_key("party")).experiment)
     assert ended.hardest.mate == hardest.options[hardest.mate][0]
     # The same numbers as in the analysis of any experiment.
-    general = analysis.analyse("party", MODELS).conditions[-1]
+    general = analysis.analyze("party", MODELS).conditions[-1]
     assert general.human == live.people
     for machine in general.machines:
         score = next(m for m in live.machines if m.name == machine.model)

@@ -1,4 +1,4 @@
-"""Experiments: drawn as the plan says, taken part in, analysed, out to CSV and in again."""
+"""Experiments: drawn as the plan says, taken part in, analyzed, out to CSV and in again."""
 
 import csv
 import io
@@ -195,7 +195,7 @@ def test_analysis_of_answers_that_are_known():
     perfect("one")
     perfect("one")
     wrong("one")
-    told = analysis.analyse("one", ["hog", "color"]).to_dict()
+    told = analysis.analyze("one", ["hog", "color"]).to_dict()
     assert (told["questions"], told["participants"], told["answers"]) == (6, 3, 18)
     overall = told["conditions"][-1]
     assert [c["condition"] for c in told["conditions"]] == ["random", "hog", "all"]
@@ -221,7 +221,7 @@ def test_analysis_of_answers_that_are_known():
         assert sum(row["counts"]) == 3
     shares = [row["majority"] for row in told["asked"]]
     assert shares == sorted(shares, reverse=True)
-    awake = analysis.analyse("one", [], passed_catch=True).to_dict()
+    awake = analysis.analyze("one", [], passed_catch=True).to_dict()
     assert awake["left_out"] == [3]
     assert awake["conditions"][-1]["human"]["value"] == 1
     assert awake["agreement"]["unanimous"] == 1
@@ -237,7 +237,7 @@ def test_without_mates_nothing_is_right_but_people_may_agree(pairs_folder):
         assert question.query_key not in {key for _, key in question.options}
     for _ in range(2):
         everything("free", participation.join("free"), lambda s: s.choices.index(min(s.choices)))
-    told = analysis.analyse("free", ["color"]).to_dict()
+    told = analysis.analyze("free", ["color"]).to_dict()
     assert told["agreement"]["unanimous"] == 1
     assert told["agreement"]["correlation"] is None
     assert set(told["agreement"]["right"]) == {None}
@@ -252,13 +252,13 @@ def test_without_mates_nothing_is_right_but_people_may_agree(pairs_folder):
     export.read("again", "loose", text.encode())
     assert export.export("again") == text
     assert export.triplets("free").count("\n") > 1
-    assert run(["experiments", "analyse", "free"]) == 0
+    assert run(["experiments", "analyze", "free"]) == 0
 
 
 def test_machines_choose_the_nearest_of_the_options():
     build(catch=0)
     perfect("one")
-    told = analysis.analyse("one").to_dict()
+    told = analysis.analyze("one").to_dict()
     collection = collections.open_("tiny")
     asked = experiment_store.questions(experiment_store.get("one"))
     for machine in told["conditions"][-1]["machines"]:
@@ -279,12 +279,12 @@ def test_machines_choose_the_nearest_of_the_options():
 def test_analysis_of_little_is_honest():
     build()
     with pytest.raises(BadDataError, match="Nobody has answered"):
-        analysis.analyse("one").to_dict()
+        analysis.analyze("one").to_dict()
     code = participation.join("one")
     while (screen := participation.screen("one", code)) and screen.number == 7:  # the catch trial
         participation.answer("one", code, 7, place=0, seconds=1)
     participation.answer("one", code, screen.number, place=0, seconds=1)
-    told = analysis.analyse("one", []).to_dict()
+    told = analysis.analyze("one", []).to_dict()
     assert told["agreement"]["alpha"] is None
     assert told["agreement"]["questions"] == 0
     assert told["conditions"][-1]["ceiling"] is None
@@ -303,7 +303,7 @@ def test_csv_out_and_in_gives_the_same_analysis():
     for name, document in (("two", text), ("three", export.export("empty"))):
         export.read(name, "tiny", document.encode())
         assert export.export(name) == document
-    same = [analysis.analyse(name, ["hog"]).to_dict() for name in ("one", "two")]
+    same = [analysis.analyze(name, ["hog"]).to_dict() for name in ("one", "two")]
     for told in same:
         del told["experiment"]
     assert same[0] == same[1]
@@ -455,7 +455,7 @@ def test_participants_have_ids_of_any_form_and_keep_them():
     exported = list(csv.DictReader(io.StringIO(export.export("one"))))
     expected = {"5f3c1e0a9b8d7c6e5f4a3b2c", "6123456789012345678901e5", "Zo\xe9-1", "007"}
     assert {row["participant"] for row in exported} == expected | {"2026-01-02"}
-    people = analysis.analyse("one", []).people
+    people = analysis.analyze("one", []).people
     assert [(row.participant, row.label) for row in people][:2] == [
         (1, PROLIFIC[0]),
         (2, PROLIFIC[1]),

@@ -47,7 +47,7 @@ def machine_of(result, name="color"):
 
 def test_rankings_are_compared_by_first_and_by_both_choices():
     answered("rank-8-2")
-    result = analysis.analyse("one", ["color"])
+    result = analysis.analyze("one", ["color"])
     assert (result.task, result.choices, result.answers) == ("rank-8-2", 8, 4 * PEOPLE)
     first, overlap = [], []
     for _, question, answer in answers():
@@ -67,7 +67,7 @@ def test_rankings_are_compared_by_first_and_by_both_choices():
 
 def test_the_odd_one_is_outside_the_most_similar_pair():
     answered("odd-one-out")
-    result = analysis.analyse("one", ["color"])
+    result = analysis.analyze("one", ["color"])
     same = []
     for _, question, answer in answers():
         keys = [key for _, key in question.options]
@@ -81,7 +81,7 @@ def test_the_odd_one_is_outside_the_most_similar_pair():
 
 def test_same_or_different_is_separated_by_similarity():
     answered("same-different", conditions=(Condition("random", count=10),))
-    result = analysis.analyse("one", ["color"])
+    result = analysis.analyze("one", ["color"])
     said = {True: [], False: []}
     for _, question, answer in answers():
         value = similarity("color", question.query_key, question.options[0][1])
@@ -101,7 +101,7 @@ def test_same_or_different_is_separated_by_similarity():
 
 def test_two_alternatives_have_a_ceiling_but_no_right_answer():
     answered("two-afc")
-    result = analysis.analyse("one", [])
+    result = analysis.analyze("one", [])
     by_question = {}
     for person, question, answer in answers():
         by_question.setdefault(question.number, {})[person] = answer.option
@@ -119,16 +119,16 @@ def test_two_alternatives_have_a_ceiling_but_no_right_answer():
 def test_grades_decide_who_counts():
     answered("two-afc", catch=4)
     take_part("one", lambda _: {"place": 0})
-    people = analysis.analyse("one", []).people
+    people = analysis.analyze("one", []).people
     assert [row.grade for row in people[:PEOPLE]] == [100.0] * PEOPLE
     grade = people[-1].grade
     assert grade == 100 * people[-1].catch_passed / 4
     assert grade < 100
-    everyone = analysis.analyse("one", [], min_catch=grade)
+    everyone = analysis.analyze("one", [], min_catch=grade)
     assert (everyone.participants, everyone.left_out) == (PEOPLE + 1, ())
-    attentive_ones = analysis.analyse("one", [], min_catch=grade + 1)
+    attentive_ones = analysis.analyze("one", [], min_catch=grade + 1)
     assert (attentive_ones.participants, attentive_ones.left_out) == (PEOPLE, (PEOPLE + 1,))
-    assert analysis.analyse("one", [], passed_catch=True).left_out == (PEOPLE + 1,)
+    assert analysis.analyze("one", [], passed_catch=True).left_out == (PEOPLE + 1,)
 
 
 def test_where_everybody_failed_a_sentence_says_so():
@@ -136,21 +136,21 @@ def test_where_everybody_failed_a_sentence_says_so():
     asked = questions_of()
     take_part("one", lambda s: {"place": 1 - max(asked[s.number].mate, 0)})
     with pytest.raises(BadDataError, match="passed 50 % of the catch trials"):
-        analysis.analyse("one", [], min_catch=50)
+        analysis.analyze("one", [], min_catch=50)
 
 
 def test_measured_exposure_is_reported():
     build("mafc", exposure=200)
     take_part("one", lambda _: {"place": 0, "exposed": 200.0})
     take_part("one", lambda _: {"place": 0, "exposed": 260.0})
-    exposure = analysis.analyse("one", []).of_task.exposure
+    exposure = analysis.analyze("one", []).of_task.exposure
     assert (exposure.planned, exposure.answers, exposure.late) == (200, 8, 4)
 
 
 @pytest.mark.parametrize("task", sorted(tasks.TASKS))
 def test_analyses_by_command(task, capsys):
     answered(task)
-    assert run(["experiments", "analyse", "one"]) == 0
+    assert run(["experiments", "analyze", "one"]) == 0
     shown = capsys.readouterr()
     assert "Response times" in shown.out
     expected = {
@@ -159,6 +159,6 @@ def test_analyses_by_command(task, capsys):
         "odd-one-out": "answers by position",
     }
     assert expected.get(task, "alpha") in shown.err
-    assert run(["experiments", "analyse", "one", "--min-catch", "100", "--json"]) == 0
+    assert run(["experiments", "analyze", "one", "--min-catch", "100", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)["result"]
     assert (document["task"], document["min_catch"]) == (task, 100.0)

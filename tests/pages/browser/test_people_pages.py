@@ -90,7 +90,7 @@ def test_two_participants_at_once_with_a_pause_and_a_killed_server(hard, chromiu
         assert screen.choices[answer.place] == chosen
         assert answer.place == (1 if people[person] == codes[0] else 2)
         assert 0 < answer.seconds < 60
-    assert analysis.analyse("both", ["color"]).participants == 2
+    assert analysis.analyze("both", ["color"]).participants == 2
 
 
 @pytest.mark.slow
