@@ -90,18 +90,18 @@ class _Panel:
 
         parts = [self._axes(at, low, high)]
         ends = [at(*curve[-1])[1] - self.top for curve in self.curves]
-        colours = _colours(len(self.curves))
-        rows = zip(self.curves, labels, colours, _spaced(ends), strict=True)
-        for curve, label, colour, place in rows:
+        colors = _colors(len(self.curves))
+        rows = zip(self.curves, labels, colors, _spaced(ends), strict=True)
+        for curve, label, color, place in rows:
             spots = [at(*point) for point in curve]
             path = "L".join(f"{x:.1f} {y:.1f}" for x, y in spots)
             dots = "".join(f"<circle cx='{x:.1f}' cy='{y:.1f}' r='3'/>" for x, y in spots)
             x, y = spots[-1]
             edge, height = WIDE - RIGHT + 12, self.top + place
             parts.append(
-                f"<g fill='{colour}'><path d='M{path}' fill='none' stroke='{colour}' "
+                f"<g fill='{color}'><path d='M{path}' fill='none' stroke='{color}' "
                 f"stroke-width='2'/>{dots}<path d='M{x:.1f} {y:.1f}L{edge} {height:.1f}' "
-                f"stroke='{colour}' stroke-width='.5'/><text x='{edge + 4}' "
+                f"stroke='{color}' stroke-width='.5'/><text x='{edge + 4}' "
                 f"y='{height + 4:.1f}'>{escape(label)}</text></g>"
             )
         return "".join(parts)
@@ -147,10 +147,10 @@ def page(lines: Sequence[Line], head: str, command: str) -> str:
                     y=[s for _, s in line.points],
                     name=_label(line),
                     mode="lines+markers",
-                    line={"color": colour},
+                    line={"color": color},
                     hovertemplate="N = %{x:,}: %{y:.3g} s",
                 )
-                for line, colour in zip(curves, _colours(len(curves)), strict=True)
+                for line, color in zip(curves, _colors(len(curves)), strict=True)
             ]
         )
         sizes = sorted({n for line in curves for n, _ in line.points})
@@ -164,7 +164,7 @@ def page(lines: Sequence[Line], head: str, command: str) -> str:
     return html_document.document("Benchmarks", [*blocks, html_document.command(command)])
 
 
-def _colours(count: int) -> list[str]:
+def _colors(count: int) -> list[str]:
     return [html_document.COLORS[n % len(html_document.COLORS)] for n in range(count)]
 
 

@@ -66,7 +66,7 @@ def _tiles(row: Pictures) -> list[Tile]:
         Tile(
             id=label,
             src=thumbnails.source(key),
-            caption="" if label == "mate" else label,  # a mate is labelled anyway
+            caption="" if label == "mate" else label,  # a mate is labeled anyway
             alt=label,
             mate=place == row.mate,
         )
