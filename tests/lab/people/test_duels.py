@@ -137,7 +137,7 @@ def test_the_name_of_a_group_may_be_taken_by_an_experiment(duel, tiny):
     assert (group.experiment, group.number) == ("party-3", 3)
     with pytest.raises(UnknownNameError, match="duel"):
         duels.current("party-2")
-    with pytest.raises(UnknownNameError, match="no duel"):
+    with pytest.raises(UnknownNameError, match="not a duel"):
         duels.seat("party-2", participation.join("party-2"))
 
 
