@@ -10,7 +10,7 @@ from simcore.lab.invariance.invariance_evaluation import (
     Setting,
 )
 from simcore.lab.library import subsets
-from simcore.recipe import Question
+from simcore.recipe import Question, distinct_labels
 from simcore.ui import commands, job_progress, kiosk, sidebar, url_state, widgets
 from simcore.ui.invariance import invariance_views
 from simcore.ui.invariance.invariance_views import MEASURES
@@ -131,7 +131,8 @@ def _inquiry(
 
 
 def _pictures(question: Question, setting: Setting) -> None:
-    labels = {recipe.label: recipe for recipe in question.recipes}
+    names = distinct_labels(question.recipes)
+    labels = dict(zip(names, question.recipes, strict=True))
     label = st.selectbox("Backbone", list(labels), key=f"{PAGE}_recipe")
     collection = subsets.open_subset(question.collection, question.subset)
     if invariance_views.galleries(question, labels[label], setting, collection) or kiosk.enabled():

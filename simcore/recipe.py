@@ -4,7 +4,8 @@ A recipe names backbones, metrics, weights, combination and post-processing; a q
 on some pairs of a collection, in one direction.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -220,6 +221,29 @@ class Recipe:
         'mean'
         """
         return replace(self, missing="mean") if self.combine == "none" else self
+
+
+def distinct_labels(recipes: Sequence[Recipe]) -> tuple[str, ...]:
+    """The label of each recipe, in order; equal labels get the stored name, else a number.
+
+    A label leaves out what takes many words, such as the changes of a gate.
+
+    >>> gates = [(Gate("bars", (change,)),) for change in (0.5, 2)]
+    >>> distinct_labels([Recipe((Part("hog"),), "gated", gates=gate) for gate in gates])
+    ('gated(hog), gates: bars [1]', 'gated(hog), gates: bars [2]')
+    """
+    plain = [recipe.label for recipe in recipes]
+    labels = [
+        f"{label} [{recipe.name}]" if recipe.name and plain.count(label) > 1 else label
+        for label, recipe in zip(plain, recipes, strict=True)
+    ]
+    totals: Counter[str] = Counter(labels)
+    numbers: Counter[str] = Counter()
+    for position, label in enumerate(labels):
+        if totals[label] > 1:
+            numbers[label] += 1
+            labels[position] = f"{label} [{numbers[label]}]"
+    return tuple(labels)
 
 
 def _shared_metric(parts: Iterable[Part]) -> str:

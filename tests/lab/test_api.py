@@ -16,7 +16,10 @@ import simcore as sc
 from simcore.__main__ import run
 from simcore.errors import BadDataError, BadImageError, ShapeError, UnknownNameError
 from simcore.lab import jobs
+from simcore.lab.evaluate import combinations, recall
+from simcore.lab.library import extraction
 from simcore.models import own_modules
+from simcore.recipe import Gate, Part, Question, Recipe
 from tests.conftest import draw, draw_pairs
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -95,6 +98,28 @@ def test_numbers_are_those_of_the_commands(tiny, capsys):
     comparison = sc.compare(tiny, "hog", "color").comparisons[0]
     hits = [sc.ranks(tiny, name).ranks == 1 for name in ("hog", "color")]
     assert comparison.difference == pytest.approx(hits[0].mean() - hits[1].mean())
+
+
+def test_recipes_with_the_same_label_are_compared_and_told_apart(tiny):
+    """Two gated recipes with the same cue differ only in numbers that a label leaves out."""
+    extraction.extract(tiny, ["cues"])
+    parts = Part("hog"), Part("color")
+    one, two = (
+        Recipe(parts, "gated", gates=(Gate("bars", change),)) for change in ((9.0, 0), (0, 9.0))
+    )
+    assert one.label == two.label
+    labels = [f"{one.label} [1]", f"{one.label} [2]"]
+    (row,) = sc.compare(tiny, one, two).comparisons
+    assert [row.test.a, row.test.b] == labels
+    singles = [Recipe((part,)) for part in parts]
+    question = Question(tiny, (*singles, one, two))
+    named = [(row.a, row.b) for row in combinations.compare(question).comparisons]
+    assert tuple(labels) in named
+    assert len(named) == 4 * 3 / 2
+    rows = recall.associative_recall(question, sizes=(2,)).recipes
+    assert [row.recipe for row in rows] == ["hog", "color", *labels]
+    several = Question(tiny, (Recipe((Part("hog", "l2"),)), Recipe((Part("hog", "l1"),))))
+    assert len(combinations.compare(several).comparisons) == 1
 
 
 @pytest.mark.parametrize("k", [1.5, 2.0, 0])

@@ -158,6 +158,15 @@ def test_combinations_come_first_and_rows_are_sorted_by_the_mates_rank(tiny):
     assert len(search_results.recipes_of(alone, view.models)) == 3
 
 
+def test_a_stored_recipe_named_like_a_backbone_has_a_row_of_its_own(tiny):
+    parts = Part("hog"), Part("color")
+    stored_recipes.save(Recipe(parts, "zsum"), "hog")
+    view = ExploreView(tiny, "a", models=("hog", "color"), combine=("hog",))
+    rows = search_results.recipes_of(view, explore_view.needed_models(view))
+    assert list(rows) == ["recipe hog", "hog", "color"]
+    assert [row.combine for row in rows.values()] == ["zsum", "none", "none"]
+
+
 def test_a_second_stage_and_a_stored_recipe_are_rows(app, tiny):
     parts = (Part("hog"), Part("color", weight=0.5))
     stored_recipes.save(Recipe(parts, "zsum", "center"), "mine")

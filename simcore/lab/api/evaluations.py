@@ -27,7 +27,7 @@ from simcore.lab.leaderboard import evaluation as lab_leaderboard
 from simcore.lab.leaderboard.board import Board
 from simcore.lab.leaderboard.evaluation import LeaderboardQuestion
 from simcore.lab.library import features, subsets
-from simcore.recipe import PostProcessing, Recipe
+from simcore.recipe import PostProcessing, Recipe, distinct_labels
 from simcore.results import Interval, RecallTable, Result, Table, TableResult
 from simcore.sim import recipe_blocks
 from simcore.types import Array, Collection, Direction, Metric, Monitor
@@ -140,12 +140,15 @@ def compare(
         BadDataError: fewer than two different recipes.
     """
     question = make_question(collection, recipes, direction, subset)
-    hits = {
-        recipe.label: ranks == 1
-        for recipe, ranks in zip(question.recipes, lab_recall.ranks_of_each(question), strict=True)
-    }
-    if len(hits) < 2:
+    question = question.with_recipes(*dict.fromkeys(question.recipes))
+    if len(question.recipes) < 2:
         raise BadDataError("A comparison needs at least two different recipes.")
+    hits = {
+        label: ranks == 1
+        for label, ranks in zip(
+            distinct_labels(question.recipes), lab_recall.ranks_of_each(question), strict=True
+        )
+    }
     rows = []
     for test in significance.compare(hits):
         gains = hits[test.a].astype(np.float32) - hits[test.b]

@@ -19,7 +19,15 @@ from simcore.evaluate.statistics.significance import Comparison
 from simcore.lab import jobs, recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.library import collections, features, similarity, subsets
-from simcore.recipe import Combination, Missing, Part, PostProcessing, Question, Recipe
+from simcore.recipe import (
+    Combination,
+    Missing,
+    Part,
+    PostProcessing,
+    Question,
+    Recipe,
+    distinct_labels,
+)
 from simcore.results import Interval, Result, Table, TableResult
 from simcore.sim import combine
 from simcore.types import Array, Collection, Direction, Metric
@@ -419,14 +427,19 @@ def single_hits(question: Question) -> SingleHits:
     Raises:
         BadDataError: no backbone, no known mates, or features are missing.
     """
-    singles = question.singles or tuple(
-        recipes.parse(question.backbones, metric=question.metric, post=question.post)
-    )
+    singles = _singles(question)
     ranks = recall.ranks_of_each(question.with_recipes(*singles))
     return {
         single.backbones[0]: mate_ranks == 1
         for single, mate_ranks in zip(singles, ranks, strict=True)
     }
+
+
+def _singles(question: Question) -> tuple[Recipe, ...]:
+    """The recipes of single backbones; those of the combinations' backbones where it has none."""
+    return question.singles or tuple(
+        recipes.parse(question.backbones, metric=question.metric, post=question.post)
+    )
 
 
 def check_backbone_count(backbones: Sequence[str], most: int) -> None:
@@ -446,13 +459,19 @@ def check_backbone_count(backbones: Sequence[str], most: int) -> None:
 
 def compare(question: Question) -> Comparisons:
     """Is A better than B? Exact McNemar test between all recipes, Holm's correction."""
-    hits = single_hits(question)
-    pairs = len(next(iter(hits.values())))
-    combined = question.with_recipes(*question.combinations)
-    for recipe, ranks in zip(combined.recipes, recall.ranks_of_each(combined), strict=True):
-        hits[recipe.label] = ranks == 1
+    singles = tuple(dict.fromkeys(_singles(question)))
+    combined = tuple(dict.fromkeys(question.combinations))
+    names = [single.backbones[0] for single in singles]
+    if len(set(names)) < len(names):  # a backbone with several metrics
+        names = list(distinct_labels(singles))
+    names += distinct_labels(combined)
+    all_ranks = recall.ranks_of_each(question.with_recipes(*singles, *combined))
+    hits = {name: ranks == 1 for name, ranks in zip(names, all_ranks, strict=True)}
     return Comparisons(
-        question.collection, question.subset, pairs, tuple(significance.compare(hits))
+        question.collection,
+        question.subset,
+        len(all_ranks[0]),
+        tuple(significance.compare(hits)),
     )
 
 

@@ -27,7 +27,7 @@ from simcore.lab.evaluate.recall_results import (
 )
 from simcore.lab.library import collections, features, similarity, subsets
 from simcore.models import registry
-from simcore.recipe import PostProcessing, Question, Recipe
+from simcore.recipe import PostProcessing, Question, Recipe, distinct_labels
 from simcore.results import RecallRow, RecallTable
 from simcore.sim import rank
 from simcore.types import Array, Collection, Direction, Features, Monitor, Pairs
@@ -125,7 +125,8 @@ def associative_recall(
         raise BadDataError(f"Draw 1 to {MAX_REPETITIONS:,} times, not {repetitions}.")
     gallery = len(_open(question).pairs(question.direction).gallery)
     by_recipe = []
-    for recipe, ranks in zip(question.recipes, ranks_of_each(question), strict=True):
+    labels = distinct_labels(question.recipes)
+    for label, ranks in zip(labels, ranks_of_each(question), strict=True):
         rows = []
         for m in (size for size in sizes if size <= gallery):
             exact = retrieval_associative_recall.exact_recall(ranks, gallery, m)
@@ -135,7 +136,7 @@ def associative_recall(
             ci95 = interval(exact.astype("float32"))
             shares = float(exact.mean()), ci95, float(draws.mean()), float(draws.std())
             rows.append(AssociativeRow(m, *shares))
-        by_recipe.append(AssociativeRecipe(recipe.label, tuple(rows)))
+        by_recipe.append(AssociativeRecipe(label, tuple(rows)))
     return AssociativeRecall(question.collection, question.subset, tuple(by_recipe))
 
 
@@ -154,9 +155,10 @@ def votes(question: Question) -> VoteCorrelation:
             "a CSV of id, wins, fails."
         )
     by_recipe = []
-    for recipe, outcomes in zip(question.recipes, outcomes_of_each(question), strict=True):
+    labels = distinct_labels(question.recipes)
+    for label, outcomes in zip(labels, outcomes_of_each(question), strict=True):
         up, down = (tuple(correlations(collection.votes[:, k], outcomes.mates)) for k in (0, 1))
-        by_recipe.append(VotedRecipe(recipe.label, RecipeVotes(up, down)))
+        by_recipe.append(VotedRecipe(label, RecipeVotes(up, down)))
     return VoteCorrelation(question.collection, question.subset, tuple(by_recipe))
 
 

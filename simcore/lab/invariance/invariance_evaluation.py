@@ -1,6 +1,6 @@
 """Which changes of a picture a representation ignores, and what the others cost in retrieval."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +16,7 @@ from simcore.lab.invariance import changed_features
 from simcore.lab.library import features, subsets
 from simcore.models import transforms
 from simcore.models.transforms import TRANSFORMS, Setting
-from simcore.recipe import Question, Recipe
+from simcore.recipe import Question, Recipe, distinct_labels
 from simcore.results import Cell, Interval, Result, Table, TableResult
 from simcore.sim.distribution import Distribution
 from simcore.types import Array, Collection, Features, Monitor, Score
@@ -244,13 +244,14 @@ def floor_of(question: Question, recipe: Recipe) -> invariance.Floor:
 
 
 def _table(session: "_Session", inquiry: InvarianceQuestion) -> InvarianceTable:
+    question = inquiry.question
+    labels = distinct_labels(question.recipes)
     rows = [
-        row
+        replace(row, recipe=label)
         for setting in inquiry.settings
-        for recipe in inquiry.question.recipes
+        for label, recipe in zip(labels, question.recipes, strict=True)
         if (row := session.row(recipe, setting)) is not None
     ]
-    question = inquiry.question
     return InvarianceTable(
         question.collection,
         question.subset,

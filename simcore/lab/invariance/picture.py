@@ -1,7 +1,7 @@
 """One picture under a change of growing strength: how far it moves under each recipe."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from simcore.lab.library import features, similarity, subsets
 from simcore.lab.library.features import DecodedImage
 from simcore.models import transforms
 from simcore.models.transforms import Setting
-from simcore.recipe import Question, Recipe
+from simcore.recipe import Question, Recipe, distinct_labels
 from simcore.results import Result
 from simcore.sim import rank
 from simcore.types import Collection, Features, Monitor
@@ -89,9 +89,13 @@ def curves(
         changed.append(
             {name: changed_features.embed(image, name, setting) for name in question.backbones}
         )
+    labels = distinct_labels(question.recipes)
     return tuple(
-        _curve(question, collection, query, recipe, list(zip(levels, changed, strict=True)))
-        for recipe in question.recipes
+        replace(
+            _curve(question, collection, query, recipe, list(zip(levels, changed, strict=True))),
+            recipe=label,
+        )
+        for label, recipe in zip(labels, question.recipes, strict=True)
     )
 
 

@@ -16,7 +16,7 @@ from simcore.lab.search.search import Query
 from simcore.models import registry, weights
 from simcore.recipe import Question, Recipe
 from simcore.sim import projection
-from simcore.types import DIRECTIONS, Array, Monitor, Reasons
+from simcore.types import DIRECTIONS, Array, Monitor
 
 N_NEIGHBORS = 5
 
@@ -29,13 +29,13 @@ class Placement:
         xy: (m, 2) float32, its place on each map; NaN where it has none.
         nearest: for each map, positions in `Map.ids` of the most similar images, nearest first.
         same_file: position in `Map.ids` of the same file, where the collection contains it.
-        left_out: label of the recipe -> why the image is not on its map.
+        left_out: for each map why the image is not on it, "" where it is.
     """
 
     xy: Array
     nearest: tuple[tuple[int, ...], ...]
     same_file: int | None
-    left_out: Reasons
+    left_out: tuple[str, ...]
 
 
 def place(
@@ -62,7 +62,7 @@ def place(
 def _place(question: Question, views: Sequence[Map], image: bytes, monitor: Monitor) -> Placement:
     xy = np.full((len(views), 2), np.nan, np.float32)
     nearest: list[tuple[int, ...]] = []
-    left_out: Reasons = {}
+    left_out: list[str] = []
     same_file = _position_of_file(views[0], image)
     for number, view in enumerate(views):
         monitor.check()
@@ -70,14 +70,16 @@ def _place(question: Question, views: Sequence[Map], image: bytes, monitor: Moni
         if not reason:
             rows, scores = _neighbors(question.with_recipes(view.recipe), view, image, monitor)
             reason = "" if rows.size else "it has nothing to compare in this image"
+        is_placed = True
         if same_file is not None and not np.isnan(view.xy[same_file, 0]):
             xy[number] = view.xy[same_file]
         elif rows.size:
             xy[number] = projection.neighbor_weights(scores[None])[0] @ view.xy[rows]
         else:
-            left_out[view.recipe.label] = reason
+            is_placed = False
+        left_out.append("" if is_placed else reason)
         nearest.append(tuple(rows.tolist()))
-    return Placement(xy, tuple(nearest), same_file, left_out)
+    return Placement(xy, tuple(nearest), same_file, tuple(left_out))
 
 
 def _neighbors(

@@ -12,7 +12,7 @@ from simcore.lab.evaluate import recall as evaluate_recall
 from simcore.lab.evaluate import waterfall as evaluate_waterfall
 from simcore.lab.library import subsets
 from simcore.lab.printed_values import PrintedTable
-from simcore.recipe import Question
+from simcore.recipe import Question, distinct_labels
 from simcore.ui import charts, commands, sidebar
 from simcore.ui.charts import about
 from simcore.ui.commands import Command
@@ -187,7 +187,8 @@ def associative(question: Question) -> EvaluationView:
 
 def votes(question: Question) -> EvaluationView:
     """Correlation of votes with similarity."""
-    names = {recipe.label: recipe.title for recipe in question.recipes}
+    labels = distinct_labels(question.recipes)
+    names = {label: r.title for label, r in zip(labels, question.recipes, strict=True)}
     frame = pd.DataFrame(
         {
             "recipe": names[row.recipe],
@@ -313,7 +314,11 @@ def waterfall(question: Question) -> EvaluationView:
 def compare(question: Question) -> EvaluationView:
     """Exact McNemar tests between all recipes, corrected for multiple comparisons."""
     result = combinations.compare(question)
-    names = {recipe.label: recipe.title for recipe in question.combinations}
+    combined = tuple(dict.fromkeys(question.combinations))
+    names = {
+        label: recipe.title
+        for label, recipe in zip(distinct_labels(combined), combined, strict=True)
+    }
     frame = pd.DataFrame(vars(comparison) for comparison in result.comparisons)
     display = frame.replace({"a": names, "b": names})
     for column in ("p", "p_corrected"):

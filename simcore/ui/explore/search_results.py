@@ -136,7 +136,12 @@ def recipes_of(view: ExploreView, models: Sequence[str]) -> Mapping[str, Recipe]
         SimError: a name or a weight that cannot be used.
     """
     stored = [stored_recipes.open_(name) for name in view.stored]
-    combined = {recipe.title: recipe for recipe in stored if set(recipe.backbones) <= set(models)}
+    combined = {
+        # A stored recipe may have the name of a backbone, whose row has that title.
+        f"recipe {recipe.title}" if recipe.title in models else recipe.title: recipe
+        for recipe in stored
+        if set(recipe.backbones) <= set(models)
+    }
     models = [model for model in models if model in view.models]
     if not models:
         return combined

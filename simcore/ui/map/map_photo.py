@@ -87,7 +87,7 @@ def nearest(question: Question, view: Map, own: OwnImage, number: int) -> None:
     Args:
         number: of the map among those that the image was placed on.
     """
-    if reason := own.placement.left_out.get(view.recipe.label):
+    if reason := own.placement.left_out[number]:
         st.info(f"Not on the map of {escape_markdown(view.recipe.title)}: {reason}.")
         return
     collection = collections.open_(question.collection)
