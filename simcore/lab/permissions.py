@@ -98,7 +98,7 @@ VISITORS = {
     "default_backbone_if_ready find_near_duplicates is_stored thresholds opening_thresholds "
     "both_sides image_keys refused_pairs generic_backbone face_backbone",
     "library.features": "for_side for_images has_features absent_keys is_ready collection_key "
-    "complete_key identity not_extracted counts decode decode_as embed_upload",
+    "complete_key identity key_to_read not_extracted counts decode decode_as embed_upload",
     "library.fields": "names values group matching_rows",
     "library.indexes": "search_mode choose nearest similarity",
     "library.models": "groups is_fetched_unasked is_non_commercial license_terms listing all_names "

@@ -11,9 +11,8 @@ import numpy as np
 from simcore.data import cache_dir, state_files
 from simcore.lab.learning import adaptation
 from simcore.lab.learning.adaptation import AdaptationSettings
-from simcore.lab.library import duplicates, subsets
+from simcore.lab.library import duplicates, features, subsets
 from simcore.models import registry
-from simcore.models.extract import extraction
 from simcore.results import Result, Table, TableResult
 from simcore.types import JSON, Array, Monitor
 
@@ -195,7 +194,7 @@ def _paths(
         "format": FORMAT,
         "pairs": collection.digest,
         "duplicates": duplicates.default_backbone_if_ready(collection),
-        "backbones": [str(extraction.feature_key(registry.get(model), "fp32")) for model in models],
+        "backbones": [str(features.key_to_read(collection, model)) for model in models],
         "runs": runs,
     }
     paths = {}

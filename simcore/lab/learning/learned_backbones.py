@@ -250,9 +250,7 @@ def pair_changes(name: str) -> PairChanges:
     info = lineage.read(name)
     stem = info.name.removeprefix(PREFIX)
     pairs = subsets.open_subset(info.collection, f"{subsets.UNSEEN}{stem}")
-    tables = tuple(
-        extraction.feature_key(registry.get(model), "fp32") for model in (info.name, *info.base)
-    )
+    tables = tuple(features.key_to_read(pairs, model) for model in (info.name, *info.base))
     key = ("pair changes", info.name, pairs.digest, tables)
     return memory.get(key, lambda: _compare_pairs(info, pairs))
 

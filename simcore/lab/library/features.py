@@ -120,6 +120,12 @@ def complete_key(image_sets: Sequence[ImageSet], backbone: str) -> FeatureKey | 
     return None
 
 
+def key_to_read(collection: Collection, backbone: str) -> FeatureKey:
+    """The key of the features that `for_side` reads; before there are any, that of fp32."""
+    expected = extraction.feature_key(registry.get(backbone), PRECISIONS[0])
+    return collection_key(collection, backbone) or expected
+
+
 def identity(collection: Collection, backbone: str) -> str:
     """Text that changes with the network, its version, its weights and its precision.
 

@@ -17,13 +17,11 @@ from simcore.data import cache_dir, state_files
 from simcore.evaluate.retrieval import asymmetric_recall
 from simcore.lab import printed_annex
 from simcore.lab.learning import adaptation
-from simcore.lab.library import duplicates, subsets
+from simcore.lab.library import duplicates, features, subsets
 from simcore.lab.papers import comparisons, question_steps, retrievals
 from simcore.lab.papers.comparisons import Compared, percentage
 from simcore.lab.papers.paper_report import Step
 from simcore.lab.papers.sections import Chart, Section, Series
-from simcore.models import registry
-from simcore.models.extract import extraction
 from simcore.recipe import Question
 from simcore.results import Cell, Result, Table
 from simcore.sim.metrics import normalized
@@ -162,7 +160,7 @@ def _path(name: str, model: str, subset: str) -> Path:
         "format": FORMAT,
         "pairs": collection.digest,
         "duplicates": duplicates.default_backbone_if_ready(collection),
-        "backbone": str(extraction.feature_key(registry.get(model), "fp32")),
+        "backbone": str(features.key_to_read(collection, model)),
         "runs": adaptation.RUNS,
         "settings": [
             adaptation.AdaptationSettings("paper", sigma).hashed_fields() for sigma in SIGMAS

@@ -7,16 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from simcore import memory
+from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError, Stopped, UnknownNameError
 from simcore.evaluate.retrieval import asymmetric_recall
 from simcore.lab import printed_annex, recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.learning import ablation, adaptation, finetuning, learned_backbones
 from simcore.lab.learning.adaptation import AdaptationSettings, FusionSettings
-from simcore.lab.library import collections, extraction, provenance, subsets
+from simcore.lab.library import collections, extraction, features, provenance, subsets
 from simcore.lab.papers import reproduce, risser_maroux2021_tables
 from simcore.lab.search import search
 from simcore.models import lineage, registry
+from simcore.models.extract import extraction as models_extraction
 from simcore.recipe import Question
 from simcore.types import Monitor
 from tests.conftest import draw
@@ -378,6 +381,29 @@ def test_a_stopped_ablation_continues_and_is_stored(pairs, monkeypatch):
     assert resumed.rows[: len(part.rows)] == part.rows
     monkeypatch.setattr(adaptation, "adapt", None)  # everything is read
     assert ablation.compare_versions(pairs, ["color"], other, **arguments) == resumed
+
+
+def test_results_of_training_are_stored_for_the_features_that_were_read(pairs):
+    """Another table of the same backbone gives other numbers, so none are found for it."""
+    settings = AdaptationSettings(epochs=1, dims=8, width=8)
+    collection = collections.open_(pairs)
+    single, half = (
+        models_extraction.feature_key(registry.get("color"), precision)
+        for precision in ("fp32", "bf16")
+    )
+    rows = [features.for_side(collection, side, "color").values for side in collection.sides()]
+    FeatureStore.shared().drop(single)
+    for side, values in zip(collection.sides(), rows, strict=True):
+        keys = list(dict.fromkeys(side.keys))
+        FeatureStore.shared().append(half, keys, [values[[side.keys.index(k)]] for k in keys])
+    memory.clear()
+    assert features.collection_key(collection, "color") == half
+    result = ablation.compare_versions(pairs, ["color"], settings, runs=1)
+    assert ablation.stored_versions(pairs, ["color"], settings, runs=1) == result
+    extraction.extract(pairs, ["color"])
+    memory.clear()
+    assert features.collection_key(collection, "color") == single
+    assert ablation.stored_versions(pairs, ["color"], settings, runs=1) is None
 
 
 def test_an_ablation_has_no_version_twice():
