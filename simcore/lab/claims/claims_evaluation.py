@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from simcore.data import cache_dir
+from simcore.data import cache_dir, file_locks, state_files
 from simcore.data.judgements.trials import JudgementSet
 from simcore.errors import BadDataError, SimError, Stopped, unknown_name
 from simcore.evaluate.claims import resampling, verdicts
@@ -315,11 +315,17 @@ class _Session:
         self._changed.add(path)
 
     def save(self, *, every: float = 0.0) -> None:
-        """Write what is new, at most once in so many seconds."""
-        if time.monotonic() - self._saved < every:
+        """Write what is new, at most once in so many seconds.
+
+        Another process may test the same claims; what it has stored meanwhile is kept.
+        """
+        if not self._changed or time.monotonic() - self._saved < every:
             return
-        for path in self._changed:
-            cache_dir.write_atomic(path, json.dumps(self._files[path]).encode())
+        # Without the monitor: the lock is held for a moment, and a stopped run saves, too.
+        with file_locks.exclusive(cache_dir.root() / "claims"):
+            for path in self._changed:
+                self._files[path] = _read_entries(path) | self._files[path]
+                cache_dir.write_atomic(path, json.dumps(self._files[path]).encode())
         self._changed.clear()
         self._saved = time.monotonic()
 
@@ -448,10 +454,7 @@ class _Session:
             self._paths[claim.id] = self._path(claim)
         path = self._paths[claim.id]
         if path not in self._files:
-            try:
-                self._files[path] = json.loads(path.read_bytes())
-            except (OSError, ValueError):
-                self._files[path] = {}
+            self._files[path] = _read_entries(path)
         return path, self._files[path]
 
     def _path(self, claim: Claim) -> Path:
@@ -472,6 +475,11 @@ class _Session:
             ]
         digest = hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()
         return cache_dir.root() / "claims" / f"{claim.paper}-{claim.id}-{digest[:24]}.json"
+
+
+def _read_entries(path: Path) -> JSON:
+    """The stored results of a claim; none where the file is absent or damaged."""
+    return state_files.read_json(path, dict, rebuild=True) or {}
 
 
 def _rounded(number: int) -> str:

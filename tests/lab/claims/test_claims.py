@@ -196,6 +196,24 @@ def test_run_stop_resume(noisy, monkeypatch):
     assert claims_evaluation.run(question).to_dict() == report.to_dict()
 
 
+def test_what_another_run_stores_meanwhile_is_kept(noisy, monkeypatch):
+    """Two tabs test the same claims; the first is stopped after the second has finished."""
+    monkeypatch.setattr(claims_evaluation, "MAIN_DRAWS", 20)
+    monkeypatch.setattr(claims_evaluation, "CELL_DRAWS", 20)
+    question = ClaimsQuestion(noisy, MODELS, judgements=(), papers=("margaritescu2024",))
+    reports, steps = [], []
+
+    def run_beside(progress):
+        steps.append(progress)
+        if len(steps) == 6:
+            reports.append(claims_evaluation.run(question))
+
+    with pytest.raises(Stopped):
+        claims_evaluation.run(question, monitor=Monitor(run_beside, lambda: len(reports) > 0))
+    assert reports[0].computed[0] > 6
+    assert claims_evaluation.stored(question).computed == reports[0].computed
+
+
 def test_other_features_are_other_results(noisy, monkeypatch):
     monkeypatch.setattr(claims_evaluation, "MAIN_DRAWS", 20)
     monkeypatch.setattr(claims_evaluation, "CELL_DRAWS", 20)
