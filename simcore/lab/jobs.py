@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from simcore.data import cache_dir, state_files
+from simcore.data import cache_dir, file_locks, state_files
 from simcore.errors import DamagedFileError, SimError, UnknownNameError, unknown_name
 from simcore.types import JSON, Monitor, OnProgress, Progress, Reasons
 
@@ -77,18 +77,24 @@ class Job:
 
 
 def start(args: Sequence[str]) -> Job:
-    """Run `simcore ARGS` in its own process; a running job with the same command is returned."""
-    for job in running():
-        if job.args == tuple(args):
-            return job
-    _delete_old()
-    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
-    folder = _root() / name
-    with cache_dir.disk_errors(folder):
-        cache_dir.make_folder(folder)
-    process = _spawn(folder, args)
-    _write(folder / "job.json", {"args": list(args), "started": time.time(), "pid": process.pid})
-    return get(name)
+    """Run `simcore ARGS` in its own process; a running job with the same command is returned.
+
+    Raises:
+        SimError: the cache is not writable.
+    """
+    with file_locks.exclusive(_root()):  # two tabs must not both find that there is none
+        for job in running():
+            if job.args == tuple(args):
+                return job
+        _delete_old()
+        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+        folder = _root() / name
+        with cache_dir.disk_errors(folder):
+            cache_dir.make_folder(folder)
+        process = _spawn(folder, args)
+        description = {"args": list(args), "started": time.time(), "pid": process.pid}
+        _write(folder / "job.json", description)
+        return get(name)
 
 
 def jobs() -> list[Job]:

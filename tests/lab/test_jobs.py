@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -67,6 +69,21 @@ def test_the_same_run_is_not_started_twice(tmp_path):
     assert again.id == first.id
     jobs.stop(first.id)
     assert wait(first.id, "stopped", "done").state in {"stopped", "done"}
+
+
+def test_two_tabs_that_start_a_job_at_once_start_one(cache, monkeypatch):
+    spawned = []
+
+    def spawn(folder, args):
+        time.sleep(0.05)  # as long as the system needs to start a process
+        spawned.append(args)
+        return SimpleNamespace(pid=os.getpid())
+
+    monkeypatch.setattr(jobs, "_spawn", spawn)
+    with ThreadPoolExecutor(3) as tabs:
+        started = list(tabs.map(lambda _: jobs.start(["extract", "noise"]), range(3)))
+    assert len(spawned) == 1
+    assert len({job.id for job in started}) == 1
 
 
 def test_a_killed_job_is_told_from_a_running_one(tmp_path, cache):
