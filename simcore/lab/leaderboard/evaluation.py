@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from simcore.errors import BadDataError, unknown_name
+from simcore.errors import BadDataError, Stopped, unknown_name
 from simcore.lab import recipes
 from simcore.lab.judgements import pair_similarities
 from simcore.lab.leaderboard import costs, task_sources
@@ -135,7 +135,7 @@ def run(
     _Session(question).extract(fetch, monitor.part(0, 0.7).raising(RESUME))
     session = _Session(question)  # unreadable pictures may have been left out
     session.measure(monitor.part(0.7, 0.8).raising(RESUME))
-    session.evaluate(monitor.part(0.8, 1).raising(RESUME))
+    session.evaluate(monitor.part(0.8, 1))
     return session.board()
 
 
@@ -247,13 +247,18 @@ class _Session:
     def evaluate(self, monitor: Monitor) -> None:
         """Compute the cells that are not stored."""
         entries = self.entries(with_outcomes=False)
-        for number, entry in enumerate(entries):
-            monitor.report("scores", number, len(entries))
-            for source in self.sources:
-                monitor.check(RESUME)
-                if not entry.reasons.get(source.task.digest):
-                    source.outcome(entry, compute=True)
-        monitor.report("scores", len(entries), len(entries))
+        cells = [(entry, source) for entry in entries for source in self.sources]
+        for number, (entry, source) in enumerate(cells):
+            monitor.check(RESUME)
+            monitor.report("scores", number, len(cells))
+            if entry.reasons.get(source.task.digest):
+                continue
+            part = monitor.part(number / len(cells), (number + 1) / len(cells))
+            try:
+                source.outcome(entry, compute=True, monitor=part)
+            except Stopped as error:  # not by a report, so that the finished queries are kept
+                raise Stopped(RESUME) from error
+        monitor.report("scores", len(cells), len(cells))
 
     def board(self) -> Board:
         """What is stored."""

@@ -77,8 +77,12 @@ class TaskSource(ABC):
         """Compute the features of some backbones."""
 
     @abstractmethod
-    def outcome(self, entry: Entry, *, compute: bool) -> Array | None:
-        """What happened to each item; None if it is not stored and not to be computed."""
+    def outcome(self, entry: Entry, *, compute: bool, monitor: Monitor = Monitor()) -> Array | None:
+        """What happened to each item; None if it is not stored and not to be computed.
+
+        Raises:
+            Stopped: the monitor asked to stop; what is finished is kept.
+        """
 
 
 class PairSource(TaskSource):
@@ -104,14 +108,16 @@ class PairSource(TaskSource):
         """Compute the features of some backbones."""
         extraction.extract(self.collection.name, backbones, fetch=fetch, monitor=monitor)
 
-    def outcome(self, entry: Entry, *, compute: bool) -> Array | None:
+    def outcome(self, entry: Entry, *, compute: bool, monitor: Monitor = Monitor()) -> Array | None:
         """(2, Q) ranks of the mates in both directions."""
         (recipe,) = recipes.parse([entry.backbone], metric=entry.metric, post=entry.post)
         ranks: list[Array] = []
-        for direction in DIRECTIONS:
+        for number, direction in enumerate(DIRECTIONS):
             question = Question(self.collection.name, (recipe,), direction)
             if compute:
-                recall.outcomes_of_each(question)
+                count = len(DIRECTIONS)
+                part = monitor.part(number / count, (number + 1) / count)
+                recall.outcomes_of_each(question, monitor=part)
             (outcomes,) = recall.stored_outcomes(question)
             if outcomes is None:
                 return None
@@ -160,7 +166,7 @@ class JudgementSource(TaskSource):
         if ready:
             pair_similarities.prepare(self.judged, ready, monitor=monitor)
 
-    def outcome(self, entry: Entry, *, compute: bool) -> Array | None:
+    def outcome(self, entry: Entry, *, compute: bool, monitor: Monitor = Monitor()) -> Array | None:
         """(T,) credit of each trial; takes no longer than reading it would."""
         question = JudgementQuestion(self.judged.name, (entry.backbone,), (entry.metric,))
         (row,) = agreement.table(question).rows

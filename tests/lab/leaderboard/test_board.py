@@ -174,9 +174,9 @@ def test_a_stopped_run_keeps_its_cells(noisy, monkeypatch):
     original = recall.outcomes_of_each
     computed = []
 
-    def counting(asked):
+    def counting(asked, *, monitor):
         computed.append(asked.recipes[0])
-        return original(asked)
+        return original(asked, monitor=monitor)
 
     def enough():
         return len(computed) >= 5
@@ -193,6 +193,20 @@ def test_a_stopped_run_keeps_its_cells(noisy, monkeypatch):
     evaluation.run(question)
     assert evaluation.plan(question).cells == 0
     assert all(entry.outcomes for entry in evaluation.stored(question).entries)
+
+
+def test_a_run_stops_within_a_cell_and_shows_its_progress(noisy):
+    """Ranks among a million pairs take minutes; whoever stops does not wait for them."""
+    reports = []
+
+    def is_ranking():
+        return any(report.stage == "ranks of mates" for report in reports)
+
+    question = LeaderboardQuestion((noisy,), MODELS, ("cosine",), ("none",))
+    with pytest.raises(Stopped, match="Start again to resume"):
+        evaluation.run(question, monitor=Monitor(reports.append, is_ranking))
+    assert not any(entry.outcomes for entry in evaluation.stored(question).entries)
+    assert 0.8 < reports[-1].overall < 0.9  # half of the first of three cells
 
 
 def test_all_backbones_have_a_row_and_what_is_missing_a_reason(tiny):
