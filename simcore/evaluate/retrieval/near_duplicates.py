@@ -24,7 +24,7 @@ import numpy as np
 from simcore import memory
 from simcore.errors import BadDataError
 from simcore.sim import metrics
-from simcore.types import Array, Features, Metric
+from simcore.types import Array, Features, Metric, Monitor
 
 WITHIN, ACROSS = 0.10, 0.15  # cosine distance in the notebook, within and across sides
 TEXT = 0.15  # cosine distance in the text, within and across sides
@@ -74,7 +74,13 @@ def identity(duplicate: NearDuplicate) -> Identity:
 
 
 def find(
-    left: Features, right: Features, *, within: float, across: float, metric: Metric = "cosine"
+    left: Features,
+    right: Features,
+    *,
+    within: float,
+    across: float,
+    metric: Metric = "cosine",
+    monitor: Monitor = Monitor(),
 ) -> list[NearDuplicate]:
     """Near-duplicates, nearest first; the two images of one pair are not compared.
 
@@ -87,12 +93,13 @@ def find(
         metric: "cosine" for generic features; "l2" for face descriptors.
 
     Raises:
-        BadDataError: there are more than MAX_DUPLICATES.
+        BadDataError: there are more than MAX_DUPLICATES. Stopped: the monitor asked to stop.
     """
+    first, second, third = _equal_parts(monitor, 3)
     duplicates = [
-        *_near(left, left, ("left", "left"), within, metric),
-        *_near(right, right, ("right", "right"), within, metric),
-        *_near(left, right, ("left", "right"), across, metric),
+        *_near(left, left, ("left", "left"), within, metric, monitor=first),
+        *_near(right, right, ("right", "right"), within, metric, monitor=second),
+        *_near(left, right, ("left", "right"), across, metric, monitor=third),
     ]
     return sorted(duplicates, key=lambda duplicate: duplicate.distance)
 
@@ -264,40 +271,61 @@ def clean_pairs(
     return keep
 
 
-def tlld_paper(left: Features, right: Features, face_left: Features, face_right: Features) -> Array:
+def tlld_paper(
+    left: Features,
+    right: Features,
+    face_left: Features,
+    face_right: Features,
+    *,
+    monitor: Monitor = Monitor(),
+) -> Array:
     """(N,) bool: TLLd as the authors' notebook makes it.
 
     Args:
         left, right: generic features of both sides.
         face_left, face_right: face descriptors of both sides.
+
+    Raises:
+        Stopped: the monitor asked to stop.
     """
+    parts = _equal_parts(monitor, 5)
     keep: Array = ~(
-        _generic_duplicates(left, right)
-        | _has_near_image(left, right, ACROSS, "cosine")
-        | _has_near_image(face_left, face_right, FACES_NOTEBOOK, "l2")
-        | _nearest_face_is_first(face_left)
-        | _nearest_face_is_first(face_right)
+        _generic_duplicates(left, right, parts[0])
+        | _has_near_image(left, right, ACROSS, "cosine", parts[1])
+        | _has_near_image(face_left, face_right, FACES_NOTEBOOK, "l2", parts[2])
+        | _nearest_face_is_first(face_left, parts[3])
+        | _nearest_face_is_first(face_right, parts[4])
     )
     return keep
 
 
 def tllobj_paper(
-    left: Features, right: Features, face_left: Features, face_right: Features
+    left: Features,
+    right: Features,
+    face_left: Features,
+    face_right: Features,
+    *,
+    monitor: Monitor = Monitor(),
 ) -> Array:
     """(N,) bool: TLLobj as the authors' notebook makes it; arguments as for `tlld_paper`."""
     faces = np.maximum(_face_count(face_left), _face_count(face_right))
-    keep: Array = ~(_generic_duplicates(left, right) | (faces == 1))
+    keep: Array = ~(_generic_duplicates(left, right, monitor) | (faces == 1))
     return keep
 
 
-def _generic_duplicates(left: Features, right: Features) -> Array:
+def _equal_parts(monitor: Monitor, count: int) -> list[Monitor]:
+    """The monitors of steps that take about the same time."""
+    return [monitor.part(step / count, (step + 1) / count) for step in range(count)]
+
+
+def _generic_duplicates(left: Features, right: Features, monitor: Monitor) -> Array:
     """(N,) bool: pairs with a near-duplicate on its side; both subsets of the paper ask for it."""
     key = "near-duplicates within sides", left.digest, right.digest
 
     def compute() -> Array:
         duplicate = np.zeros(left.count, bool)
-        for side in (left, right):
-            for row, distances in _distance_rows(side, side):
+        for side, part in zip((left, right), _equal_parts(monitor, 2), strict=True):
+            for row, distances in _distance_rows(side, side, monitor=part):
                 distances[row] = np.inf
                 duplicate[row] |= bool(distances.min() <= WITHIN)
         duplicate.flags.writeable = False  # shared by all who ask for it
@@ -306,23 +334,25 @@ def _generic_duplicates(left: Features, right: Features) -> Array:
     return memory.get(key, compute)
 
 
-def _has_near_image(left: Features, right: Features, most: float, metric: Metric) -> Array:
+def _has_near_image(
+    left: Features, right: Features, most: float, metric: Metric, monitor: Monitor
+) -> Array:
     """(N,) bool: left images within a distance of a right image, their mates left aside."""
     is_near = np.zeros(left.count, bool)
-    for row, distances in _distance_rows(left, right, metric):
+    for row, distances in _distance_rows(left, right, metric, monitor):
         distances[row] = np.inf
         is_near[row] = bool((distances <= most).any())
     return is_near
 
 
-def _nearest_face_is_first(side: Features) -> Array:
+def _nearest_face_is_first(side: Features, monitor: Monitor) -> Array:
     """(N,) bool: the notebook's `argmin <= .4`, true where the argmin is 0.
 
     A missing distance is 1e9, and 100 is added to the distance of an image to itself. So the argmin
     of an image without a face is 0, but for the image in row 0 itself.
     """
     is_first = np.zeros(side.count, bool)
-    for row, distances in _distance_rows(side, side, "l2"):
+    for row, distances in _distance_rows(side, side, "l2", monitor):
         filled = np.where(np.isnan(distances), NO_FACE, distances.astype(np.float64))
         filled[row] += SELF
         is_first[row] = filled.argmin() == 0
@@ -334,33 +364,48 @@ def _face_count(side: Features) -> Array:
 
 
 def _distance_rows(
-    queries: Features, gallery: Features, metric: Metric = "cosine"
+    queries: Features,
+    gallery: Features,
+    metric: Metric = "cosine",
+    monitor: Monitor = Monitor(),
 ) -> Iterator[tuple[int, Array]]:
     """(row, (G,) distances to the gallery) for each query image."""
-    for start, block in _distance_blocks(queries, gallery, metric):
+    for start, block in _distance_blocks(queries, gallery, metric, monitor=monitor):
         yield from enumerate(block, start)
 
 
 def _distance_blocks(
-    queries: Features, gallery: Features, metric: Metric, rows: Array | None = None
+    queries: Features,
+    gallery: Features,
+    metric: Metric,
+    rows: Array | None = None,
+    monitor: Monitor = Monitor(),
 ) -> Iterator[tuple[int, Array]]:
     """(first, (b, G) distances to the gallery) of all query images, or of those in `rows`."""
     if rows is None:
         rows = np.arange(queries.count)
     step = metrics.block_rows(gallery.count)
     for start in range(0, len(rows), step):
+        monitor.check()
+        monitor.report("near-duplicates", start, len(rows))
         similarity = metrics.pairwise(queries.take(rows[start : start + step]), gallery, metric)
         yield start, np.subtract(1 if metric == "cosine" else 0, similarity, out=similarity)
 
 
 def _near(
-    queries: Features, gallery: Features, sides: tuple[str, str], most: float, metric: Metric
+    queries: Features,
+    gallery: Features,
+    sides: tuple[str, str],
+    most: float,
+    metric: Metric,
+    *,
+    monitor: Monitor,
 ) -> list[NearDuplicate]:
     side, other_side = sides
     duplicates: list[NearDuplicate] = []
     if not (queries.count and gallery.count):
         return duplicates
-    for start, distances in _distance_blocks(queries, gallery, metric):
+    for start, distances in _distance_blocks(queries, gallery, metric, monitor=monitor):
         rows, columns = np.nonzero(distances <= most)
         numbers = rows + start
         kept = columns > numbers if side == other_side else columns != numbers

@@ -6,10 +6,11 @@ A universe is one value per choice. The first value of each choice is the one of
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from simcore.errors import SimError
+from simcore.errors import SimError, Stopped
 from simcore.lab.library import features, subsets
-from simcore.types import Collection, Labels
+from simcore.types import Collection, Labels, Monitor
 
 CHOICES: dict[str, Labels] = {
     "subset": {
@@ -85,20 +86,30 @@ class Universe:
         return ",".join(f"{choice}:{value}" for choice, value in self.values)
 
 
-def available(collection: Collection, base_subset: str, *, waits: bool = True) -> Options:
+def available(
+    collection: Collection,
+    base_subset: str,
+    *,
+    waits: bool = True,
+    monitor: Monitor = Monitor(),
+) -> Options:
     """The values of each choice that a collection's features allow, the main one first.
 
     Args:
         base_subset: the pairs of the main verdict.
         waits: whether near-duplicates among many pairs are computed; if not, subsets without them
             count as available until it is known that no pair is left.
+
+    Raises:
+        Stopped: the monitor asked to stop.
     """
     options = {choice: tuple(labels) for choice, labels in CHOICES.items()}
     for choice in ("detector", "descriptor"):
         options[choice] = tuple(
             name for name in CHOICES[choice] if features.is_ready(collection, name)
         )
-    variants = [name for name in ("all", "tlld", "tlld-paper") if _is_open(collection, name, waits)]
+    is_open = partial(_is_open, collection, waits=waits, monitor=monitor)
+    variants = [name for name in ("all", "tlld", "tlld-paper") if is_open(name)]
     options["subset"] = tuple(dict.fromkeys([base_subset, *variants]))
     options["tlld"] = tuple(name for name in ("tlld", "tlld-paper") if name in variants)
     # Without any, the first one stays, so that the claim says which features it needs.
@@ -136,14 +147,16 @@ def _effective(universe: Universe) -> Values:
     return universe.values
 
 
-def _is_open(collection: Collection, subset: str, waits: bool) -> bool:
+def _is_open(collection: Collection, subset: str, *, waits: bool, monitor: Monitor) -> bool:
     """Whether the features that a subset needs are extracted, and leave a pair."""
     if subset == "tlld-paper" and not features.is_ready(collection, "face"):
         return False
     if not waits and not subsets.is_quick(collection.name, subset):
         return True
     try:
-        subsets.open_subset(collection.name, subset)
+        subsets.open_subset(collection.name, subset, monitor=monitor)
+    except Stopped:
+        raise
     except SimError:
         return False
     return True

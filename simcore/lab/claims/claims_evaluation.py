@@ -256,7 +256,7 @@ class _Session:
             paper: reproduce.default_subset(paper, self.question.collection) for paper in PAPERS
         }
         by_base = {
-            base: choices.available(self.collection, base, waits=self.waits)
+            base: choices.available(self.collection, base, waits=self.waits, monitor=self.monitor)
             for base in set(bases.values())
         }
         return {paper: by_base[base] for paper, base in bases.items()}

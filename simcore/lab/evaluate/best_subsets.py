@@ -23,10 +23,10 @@ def report(question: Question, *, monitor: Monitor = Monitor()) -> SubsetReport:
         BadDataError: no backbone or more than 48, no known mates, or features are missing.
         Stopped: the monitor asked to stop.
     """
+    collection = subsets.open_subset(question.collection, question.subset, monitor=monitor)
     if len(question.backbones) <= subset_search.MAX_BACKBONES:
         return combinations.report(combinations.search(question))
     combinations.check_backbone_count(question.backbones, MAX_BACKBONES)
-    collection = subsets.open_subset(question.collection, question.subset)
     key = (
         "beam search",
         recall.pairs_digest(collection),

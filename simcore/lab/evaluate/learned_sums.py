@@ -70,8 +70,8 @@ def learned_weights(
     Raises:
         Stopped: the monitor asked to stop.
     """
+    collection = subsets.open_subset(question.collection, question.subset, monitor=monitor)
     results = combinations.search(question)
-    collection = subsets.open_subset(question.collection, question.subset)
     key = (*combinations.search_key(question, collection, results.models), seed)
     stored = result_cache.get(
         WEIGHTS, key, lambda: _fit_weights(question, collection, seed, monitor)
@@ -175,7 +175,7 @@ def learned_gates(
             counts as worst, or features are missing, those of the backbone `cues` among them.
         Stopped: the monitor asked to stop.
     """
-    collection = subsets.open_subset(question.collection, question.subset)
+    collection = subsets.open_subset(question.collection, question.subset, monitor=monitor)
     pairs = collection.pairs(question.direction)
     if len(question.backbones) < 2 or len(pairs) < 2:
         raise BadDataError(

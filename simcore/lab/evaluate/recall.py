@@ -52,7 +52,7 @@ def recall(
     Raises:
         BadDataError: no known mates, features missing, or a k below 1.
     """
-    pairs = len(_open(question).pairs(question.direction))
+    pairs = len(_open(question, monitor).pairs(question.direction))
     if ks is None:
         ks = [k for k in DEFAULT_KS if k <= pairs] or [1]
     rows = [
@@ -71,7 +71,7 @@ def recall(
 
 def curve(question: Question, *, monitor: Monitor = Monitor()) -> RecallCurves:
     """Recall at every k for every recipe (rosenfeld2018, Fig. 2b)."""
-    gallery = len(_open(question).pairs(question.direction).gallery)
+    gallery = len(_open(question, monitor).pairs(question.direction).gallery)
     curves = [
         Curve(recipe, tuple(retrieval_recall.curve(ranks, gallery).tolist()))
         for recipe, ranks in zip(question.recipes, ranks_of_each(question, monitor), strict=True)
@@ -276,7 +276,7 @@ def outcomes_of_each(
     Raises:
         BadDataError: no known mates, or features are missing. Stopped: the monitor asked to stop.
     """
-    collection, direction = _open(question), question.direction
+    collection, direction = _open(question, monitor), question.direction
     collection.pairs(direction)  # raises if the collection has no known mates
     keys = _outcome_keys(question, collection)
     outcomes = {
@@ -395,5 +395,5 @@ def _features(
     return queries, gallery
 
 
-def _open(question: Question) -> Collection:
-    return subsets.open_subset(question.collection, question.subset)
+def _open(question: Question, monitor: Monitor = Monitor()) -> Collection:
+    return subsets.open_subset(question.collection, question.subset, monitor=monitor)

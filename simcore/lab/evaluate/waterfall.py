@@ -178,7 +178,7 @@ def waterfall(question: Question, *, seed: int = 0, monitor: Monitor = Monitor()
             features are missing.
         Stopped: on request.
     """
-    collection = subsets.open_subset(question.collection, question.subset)
+    collection = subsets.open_subset(question.collection, question.subset, monitor=monitor)
     count = len(collection.pairs(question.direction))
     if count < MIN_PAIRS:
         raise BadDataError(

@@ -234,7 +234,7 @@ def adapt(
         raise BadDataError(f"runs must be 1 to {MAX_RUNS:,}, got {runs}.")
     began = time.monotonic()
     settings = settings or AdaptationSettings()
-    collection = subsets.open_subset(name, subset)
+    collection = subsets.open_subset(name, subset, monitor=monitor)
     models = tuple(registry.expand_groups(models))
     provenance.require_unseen(name, collection.digest, content_keys(collection), models)
     groups, duplicates_by = pair_groups(collection)

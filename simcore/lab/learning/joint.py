@@ -233,7 +233,7 @@ def learn(
     """
     began = time.monotonic()
     settings = settings or JointSettings()
-    collection = subsets.open_subset(pairs, subset)
+    collection = subsets.open_subset(pairs, subset, monitor=monitor)
     models = tuple(registry.expand_groups(models))
     judged = _open_triplets(judgements, monitor.part(0, 0.05))
     for name, digest, keys in (

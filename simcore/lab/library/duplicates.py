@@ -153,7 +153,7 @@ def find_near_duplicates(
         left, right = both_sides(collection, backbone)
         limits = {"within": within, "across": across}
         if left.count <= EXACT_IMAGES:
-            duplicates = near_duplicates.find(left, right, **limits, metric=metric)
+            duplicates = near_duplicates.find(left, right, **limits, metric=metric, monitor=monitor)
             return _to_arrays(duplicates) | {"measured": np.zeros(3, np.int64)}
         join = near_join.find(left, right, **limits, metric=metric, monitor=monitor)
         measured = np.array([join.known, join.found, join.checked])

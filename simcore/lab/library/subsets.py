@@ -170,7 +170,7 @@ def face_report(name: str, *, detector: str = "face") -> FaceReport:
     )
 
 
-def open_subset(name: str, subset: str = "all") -> Collection:
+def open_subset(name: str, subset: str = "all", *, monitor: Monitor = Monitor()) -> Collection:
     """A collection, or the pairs of it that belong to a subset.
 
     The same object is returned until the collection, the features or the verdicts change.
@@ -178,6 +178,7 @@ def open_subset(name: str, subset: str = "all") -> Collection:
     Raises:
         UnknownNameError: no such collection or subset. BadDataError: no pair is left, or the
             features that decide (faces, a generic network) are missing.
+        Stopped: the monitor asked to stop.
     """
     collection = collections.open_(name)
     if subset == "all":
@@ -185,7 +186,7 @@ def open_subset(name: str, subset: str = "all") -> Collection:
     rows_key = _rows_key(collection, subset)
 
     def select() -> Collection:
-        rows = _rows(collection, subset, rows_key)
+        rows = _rows(collection, subset, rows_key, monitor)
         noun = "image" if collection.right is None else "pair"
         if not rows.size:
             raise BadDataError(f"No {noun} of {name!r} is in the subset {subset}. Choose another.")
@@ -251,13 +252,19 @@ def find_duplicates(
     collection = collections.open_(name)
     backbone = by or duplicates.generic_backbone(collection)
     count = len(collection.left)
-    nearest = duplicates.find_near_duplicates(collection, backbone, within, across, monitor=monitor)
+    subsets = _reported(collection)
+    steps = 1 + len(subsets)
+    parts = [monitor.part(step / steps, (step + 1) / steps) for step in range(steps)]
+    nearest = duplicates.find_near_duplicates(
+        collection, backbone, within, across, monitor=parts[0]
+    )
     near_copies = nearest.pairs
     refused = duplicates.refused_pairs(collection, near_copies)
     clean = near_duplicates.clean_pairs(near_copies, count, refused=refused)
     counts = {"clean": int(clean.sum())}
-    for subset in _reported(collection):
-        counts[subset] = int(_rows(collection, subset, _rows_key(collection, subset)).size)
+    for subset, part in zip(subsets, parts[1:], strict=True):
+        rows = _rows(collection, subset, _rows_key(collection, subset), part)
+        counts[subset] = int(rows.size)
     return DuplicateReport(
         collection=name,
         by=backbone,
@@ -343,7 +350,7 @@ def _deciding_keys(collection: Collection, subset: str) -> tuple[FeatureKey | No
     return tuple(features.collection_key(collection, backbone) for backbone in judges)
 
 
-def _rows(collection: Collection, subset: str, key: tuple[Any, ...]) -> Array:
+def _rows(collection: Collection, subset: str, key: tuple[Any, ...], monitor: Monitor) -> Array:
     """Rows of the pairs in a subset, under their `_rows_key`."""
 
     def select() -> Array:
@@ -352,9 +359,8 @@ def _rows(collection: Collection, subset: str, key: tuple[Any, ...]) -> Array:
             fitting = fields.matching_rows(collection, where)
             if unfiltered == "all":
                 return fitting
-            return np.intersect1d(
-                fitting, _rows(collection, unfiltered, _rows_key(collection, unfiltered))
-            )
+            key_unfiltered = _rows_key(collection, unfiltered)
+            return np.intersect1d(fitting, _rows(collection, unfiltered, key_unfiltered, monitor))
         if subset.startswith(UNSEEN):
             return _unseen_rows(collection, subset.removeprefix(UNSEEN))
         if subset.startswith(selections.PREFIX):
@@ -364,7 +370,7 @@ def _rows(collection: Collection, subset: str, key: tuple[Any, ...]) -> Array:
         if subset.endswith(("faces", "objects")):
             faces = _faces(collection, "haar" if subset.startswith("haar") else "face").faces
             return np.flatnonzero(faces if subset.endswith("faces") else ~faces)
-        return _clean_rows(collection, subset)
+        return _clean_rows(collection, subset, monitor)
 
     return memory.get(("subset rows", *key), select)
 
@@ -403,13 +409,15 @@ def _reviewed_rows(collection: Collection) -> Array:
     return np.flatnonzero([keys not in bad for keys in _pair_keys(collection)])
 
 
-def _clean_rows(collection: Collection, subset: str) -> Array:
+def _clean_rows(collection: Collection, subset: str, monitor: Monitor) -> Array:
     """Pairs without near-duplicates, by the protocol of `subset`."""
     if subset.endswith("-paper"):
-        return _paper_rows(collection, subset)
+        return _paper_rows(collection, subset, monitor)
     near_copies: tuple[NearDuplicate, ...] = ()
-    for compared in _compared(collection, subset):
-        near_copies += duplicates.find_near_duplicates(collection, *compared).pairs
+    comparisons = _compared(collection, subset)
+    for number, compared in enumerate(comparisons):
+        part = monitor.part(number / len(comparisons), (number + 1) / len(comparisons))
+        near_copies += duplicates.find_near_duplicates(collection, *compared, monitor=part).pairs
     refused = duplicates.refused_pairs(collection, near_copies)
     keep_row = near_duplicates.clean_pairs(near_copies, len(collection.pairs()), refused=refused)
     if subset == "tllobj":
@@ -429,7 +437,7 @@ def _compared(collection: Collection, subset: str) -> list[tuple[str, float, flo
     return compared
 
 
-def _paper_rows(collection: Collection, subset: str) -> Array:
+def _paper_rows(collection: Collection, subset: str, monitor: Monitor) -> Array:
     """Rows of `tlld-paper` or `tllobj-paper`; which no verdict changes, so they are stored."""
 
     def compute() -> result_cache.Arrays:
@@ -439,7 +447,7 @@ def _paper_rows(collection: Collection, subset: str) -> Array:
         generic_sides, face_sides = (
             duplicates.both_sides(collection, name) for name in _judges(collection)
         )
-        return {"rows": np.flatnonzero(keep(*generic_sides, *face_sides))}
+        return {"rows": np.flatnonzero(keep(*generic_sides, *face_sides, monitor=monitor))}
 
     return result_cache.get("subset", _paper_key(collection, subset), compute)["rows"]
 

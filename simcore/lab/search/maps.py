@@ -248,9 +248,9 @@ def make(question: Question, settings: ProjectionSettings, *, monitor: Monitor =
         Stopped: the monitor asked to stop. BadDataError: features are missing, too few images, or
             not exactly one recipe. UnknownNameError: no such collection, subset or backbone.
     """
+    collection = subsets.open_subset(question.collection, question.subset, monitor=monitor)
     if (stored := load(question, settings)) is not None:
         return stored
-    collection = subsets.open_subset(question.collection, question.subset)
     recipe = _recipe(question)
     images = {backbone: _all_features(collection, backbone) for backbone in recipe.backbones}
     points = map_layout.compute(

@@ -7,9 +7,9 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from simcore import memory
-from simcore.errors import BadDataError
+from simcore.errors import BadDataError, Stopped
 from simcore.evaluate.retrieval import near_duplicates
-from simcore.types import Features
+from simcore.types import Features, Monitor
 
 
 def face_rows(counts):
@@ -49,6 +49,23 @@ def test_the_papers_protocol_keeps_its_quirks():
     no_faces = face_rows([0, 0, 0, 0])
     keep = near_duplicates.tlld_paper(left, right, no_faces, no_faces)
     assert keep.tolist() == [True, False, False, False]
+
+
+@pytest.mark.parametrize("compute", [near_duplicates.tlld_paper, near_duplicates.tllobj_paper])
+def test_the_papers_protocol_reports_its_progress_and_stops(compute, monkeypatch):
+    monkeypatch.setattr(near_duplicates.metrics, "block_rows", lambda _: 2)  # of six images
+    sides = unit(*range(6)), unit(*range(6, 12)), *[face_rows([1] * 6)] * 2
+    shares = []
+    monitor = Monitor(lambda progress: shares.append(progress.share))
+    keep = compute(*sides, monitor=monitor)
+    assert len(shares) >= 6
+    assert shares == sorted(set(shares)), "it only grows"
+    assert keep.tolist() == compute(*sides).tolist()
+    memory.clear()
+    reports = len(shares) + 2
+    with pytest.raises(Stopped):
+        compute(*sides, monitor=replace(monitor, stop=lambda: len(shares) >= reports))
+    assert len(shares) == reports
 
 
 def notebook_tlld(left, right, faces_left, faces_right):

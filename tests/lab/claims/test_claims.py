@@ -17,8 +17,8 @@ from simcore.lab.claims.claims_evaluation import CLAIMS, ClaimsQuestion
 from simcore.lab.claims.combination_statistics import STATISTICS as COMBINATIONS
 from simcore.lab.claims.uncomputed import UncomputedPairs as Uncomputed
 from simcore.lab.claims.universe_pairs import PairData
-from simcore.lab.evaluate import combinations
-from simcore.lab.library import collections
+from simcore.lab.evaluate import best_subsets, combinations, recall
+from simcore.lab.library import collections, duplicates, subsets
 from simcore.lab.recipes import parse
 from simcore.models import registry
 from simcore.models.extract import extraction
@@ -212,6 +212,29 @@ def test_what_another_run_stores_meanwhile_is_kept(noisy, monkeypatch):
         claims_evaluation.run(question, monitor=Monitor(run_beside, lambda: len(reports) > 0))
     assert reports[0].computed[0] > 6
     assert claims_evaluation.stored(question).computed == reports[0].computed
+
+
+@pytest.mark.parametrize("subset", ["tlld", "tlld-paper"])
+def test_what_selects_pairs_without_near_duplicates_can_be_stopped(noisy, monkeypatch, subset):
+    monkeypatch.setattr(duplicates, "generic_backbone", lambda _: "color")
+    reports = []
+
+    def is_comparing():
+        return any(report.stage == "near-duplicates" for report in reports)
+
+    monitor = Monitor(reports.append, is_comparing)
+    question = Question(noisy, tuple(parse(["hog"])), subset=subset)
+    for compute in (
+        lambda: subsets.open_subset(noisy, subset, monitor=monitor),
+        lambda: recall.recall(question, monitor=monitor),
+        lambda: best_subsets.report(question, monitor=monitor),
+        lambda: subsets.find_duplicates(noisy, within=0.01, across=0.01, monitor=monitor),
+        lambda: claims_evaluation.run(ClaimsQuestion(noisy, MODELS, ()), monitor=monitor),
+    ):
+        reports.clear()
+        with pytest.raises(Stopped):
+            compute()
+        assert is_comparing()
 
 
 def test_other_features_are_other_results(noisy, monkeypatch):
