@@ -224,7 +224,8 @@ def _selection(question: Question, view: Map, rows: list[int]) -> None:
     if paired:
         left = {row for row in rows if row < n_left}
         pairs = left & {row - n_left for row in rows}
-        text += f": {len(left):,} left, {len(rows) - len(left):,} right, {len(pairs):,} pairs"
+        text += f": {len(left):,} left, {len(rows) - len(left):,} right, {len(pairs):,} pair"
+        text += "" if len(pairs) == 1 else "s"
         rows = sorted(rows, key=lambda row: (row % n_left, row))
     page_export.add("map_selected", lambda: [html_document.paragraph(text.replace("**", "") + ".")])
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -98,7 +98,7 @@ def test_chosen_pictures_are_shown_and_counted(app, tiny, drawn, monkeypatch):
     at = at_address(app, "map", collection=tiny, models="hog")
     assert not at.exception
     said = " ".join(element.value for element in at.markdown)
-    assert "**3** selected: 2 left, 1 right, 1 pairs" in said
+    assert "**3** selected: 2 left, 1 right, 1 pair." in said
     found = maps.make(
         Question(tiny, (maps.single_recipe(["hog"]),)), maps.projection_settings("pca")
     )

@@ -2,7 +2,11 @@
 
 import pytest
 
-from tests.pages.browser.tab import assert_clean, fetch
+from simcore.lab.learning import adaptation
+from simcore.lab.learning.adaptation import AdaptationSettings
+from simcore.lab.library import collections, extraction
+from tests.conftest import draw_pairs
+from tests.pages.browser.tab import Visitor, assert_clean, fetch
 
 pytestmark = pytest.mark.browser
 
@@ -92,6 +96,77 @@ def test_the_gallery_by_keyboard_alone(visitor, server):
     visitor.until(lambda: (visitor.address["query"], visitor.address["direction"]) == ("b", "lr"))
 
 
+@pytest.fixture
+def unseen(tiny, tmp_path):
+    """Twelve pairs called "dozen", and `learned:mine`; the pairs it was not trained on."""
+    draw_pairs(tmp_path / "dozen", 12)
+    collections.add("pairs", tmp_path / "dozen", name="dozen")
+    extraction.extract("dozen", ["hog", "color", "layout"])
+    settings = AdaptationSettings(epochs=4, dims=8, width=16)
+    result = adaptation.adapt("dozen", ["color"], settings, runs=1, save="mine")
+    return adaptation.save_backbone(result, "mine").test_ids
+
+
+@pytest.mark.slow
+def test_rows_their_order_and_the_controls(unseen, own_visitor):
+    visitor, page = own_visitor, own_visitor.page
+    models = "hog,color,layout,learned:mine"
+    link = f"{visitor.home}/?collection=dozen&models={models}&combine=zsum,weighted"
+    visitor.open(link)
+    visitor.until(lambda: _are_complete(visitor.rows(), 5))
+    titles = page.locator("section.row button.title")
+    assert titles.all_inner_texts() == ["z-sum of 4", "hog", "color", "layout", "learned:mine"]
+    assert page.get_by_text("With equal weights it is the z-sum").count() == 1
+    seen = next(name for name in (f"{number:02}" for number in range(12)) if name not in unseen)
+    for query, badges in ((seen, 1), (unseen[0], 0)):
+        visitor.open(f"{link}&query={query}")
+        visitor.until(lambda: _are_complete(visitor.rows(), 5))
+        row = page.locator("section.row").nth(4)
+        assert row.get_by_text("trained on this pair").count() == badges, query
+
+    # Controls stay on the screen, sliders and names of backbones are in panels of their own.
+    assert page.locator(".st-key-explore_metric").bounding_box()["y"] < 600
+    page.get_by_role("button", name="Weights").click()
+    sliders = page.get_by_test_id("stPopoverBody").get_by_role("slider")
+    sliders.first.wait_for()
+    assert sliders.count() == 4
+    sliders.first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    visitor.until(lambda: _are_complete(visitor.rows(), 6))
+    page.get_by_role("button", name="Backbones: 4 chosen").click()
+    groups = page.get_by_test_id("stPopoverBody").get_by_test_id("stWidgetLabel")
+    groups.first.wait_for()
+    assert groups.all_inner_texts()[0] == "Ready"
+    page.keyboard.press("Escape")
+
+    page.get_by_text("Mate's rank", exact=True).click()
+    visitor.until(lambda: visitor.address.get("order") == "rank")
+    visitor.until(lambda: _are_complete(visitor.rows(), 6))
+    places = page.locator("section.row .scale i").evaluate_all(
+        "dots => dots.map(dot => parseFloat(dot.style.left))"
+    )
+    assert places == sorted(places)
+    assert visitor.errors == []
+
+
+@pytest.mark.slow
+def test_a_long_press_enlarges_a_picture(chromium, server):
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = context.new_page()
+    page.goto(server + "/?collection=tiny&query=b")
+    tile = page.locator("section.row button.tile").first
+    tile.wait_for()
+    box = tile.bounding_box()
+    touch = context.new_cdp_session(page)
+    point = {"x": box["x"] + 20, "y": box["y"] + 20}
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
+    page.locator("dialog.light img").wait_for(timeout=5_000)
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert "query=b" in page.url, "the press is no click"
+    context.close()
+
+
 TITLES = [
     "Explore",
     "Map",
@@ -151,6 +226,32 @@ def test_the_outline_of_a_page_is_there_before_streamlit(chromium, server):
     page.route("**/static/js/*", lambda route: route.abort())
     page.goto(server + "/map?collection=tiny", wait_until="commit")
     page.locator("#outline", has_text="Map").wait_for()
+    context.close()
+
+
+SHIFTS = """
+window.moved = 0
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.moved += entry.value
+}).observe({ type: "layout-shift", buffered: true })
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("address", ["", "map?method=pca", "evaluate", "review?annotator=ada"])
+def test_nothing_jumps_while_a_page_loads(chromium, server, address):
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.add_init_script(SHIFTS)
+    page.goto(f"{server}/{address}", wait_until="commit")
+    page.locator("#outline").wait_for()
+    assert page.locator("#root").evaluate("root => getComputedStyle(root).visibility") == "hidden"
+    visitor = Visitor(page, server)
+    page.wait_for_selector("[data-testid=stMain] h1, section.row", timeout=60_000)
+    visitor.settle()
+    page.wait_for_timeout(1000)
+    assert page.locator(".outline").count() == 0
+    assert page.evaluate("window.moved") < 0.1  # "good" for a cumulative layout shift
     context.close()
 
 

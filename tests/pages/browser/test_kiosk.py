@@ -6,7 +6,7 @@ import re
 import pytest
 
 from docs.page_sheets import FAULTS
-from simcore.lab.library import collections
+from simcore.lab.library import collections, extraction
 from simcore.lab.people import experiments
 from simcore.lab.people.experiments import Plan
 from simcore.ui import kiosk
@@ -51,8 +51,8 @@ def test_every_page_as_a_visitor(tiny, hard_folder, chromium):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("width", "height"), [(1920, 1080)])
-def test_nothing_is_cut_off_on_a_projector(tiny, chromium, width, height):
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (390, 844)])
+def test_nothing_is_cut_off_on_a_projector_or_a_phone(tiny, chromium, width, height):
     with running("--kiosk", "--collection", "tiny") as app:
         visitor = visit(chromium, app)
         visitor.page.set_viewport_size({"width": width, "height": height})
@@ -65,6 +65,19 @@ def test_nothing_is_cut_off_on_a_projector(tiny, chromium, width, height):
             title = visitor.page.locator("[data-testid=stMain] h1").first.bounding_box()
             assert 0 <= title["x"] < title["x"] + title["width"] <= width
         assert visitor.errors == []
+
+
+@pytest.mark.slow
+def test_after_a_while_the_host_s_collection_is_back(tiny, hard_folder, chromium):
+    collections.add("pairs", hard_folder, name="a-first-one")
+    extraction.extract("a-first-one", ["color"])
+    with running("--kiosk", "--collection", "tiny", "--idle", "15") as app:
+        visitor = visit(chromium, app)
+        visitor.open(f"{app.address}/evaluate?collection=a-first-one")
+        assert visitor.address["collection"] == "a-first-one"
+        visitor.page.get_by_text("Starting over in").wait_for(timeout=30_000)
+        visitor.until(lambda: visitor.address.get("collection") == "tiny")
+        assert visitor.page.url.startswith(f"{app.address}/?")
 
 
 @pytest.mark.slow

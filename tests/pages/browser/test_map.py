@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from simcore.lab.library import subsets
 from tests.conftest import draw
 
 pytestmark = pytest.mark.browser
@@ -66,6 +67,41 @@ def test_lasso_to_gallery_to_explore(visitor):
     visitor.until(lambda: "query" in visitor.address)
     assert (visitor.address["query"], visitor.address["direction"]) == ("a", "rl")
     assert visitor.away == []
+    assert complaints(visitor) == []
+
+
+@pytest.mark.slow
+def test_a_selection_is_saved_as_a_subset_of_every_page(own_visitor):
+    visitor, page = own_visitor, own_visitor.page
+    ready(visitor, LINK)
+    page.get_by_role("searchbox").fill("a")
+    page.keyboard.press("Enter")
+    page.get_by_text("2 selected: 1 left, 1 right, 1 pair. Click").wait_for()
+    page.get_by_role("button", name="All", exact=True).click()
+    page.get_by_role("button", name="Lasso").click()
+    ring(page, reach=0.3)
+    visitor.settle()
+    name = page.get_by_role("textbox", name="Name of a subset")
+    name.fill("Not a name")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Save as subset").click()
+    visitor.until(lambda: page.get_by_test_id("stAlertContentError").count() == 1)
+    name.fill("few")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Save as subset").click()
+    page.get_by_text("The subset selection:few is among the pairs").wait_for()
+    assert page.get_by_test_id("stAlertContentError").count() == 0
+    pairs = len(subsets.open_subset("tiny", "selection:few").left)
+    assert 0 < pairs <= 6
+    for address in ("evaluate", "combine", "exclusive"):
+        visitor.open(f"{visitor.home}/{address}?collection=tiny&subset=selection:few")
+        assert visitor.address["subset"] == "selection:few"
+        fields = page.get_by_test_id("stSidebar").get_by_role("combobox")
+        values = fields.evaluate_all("fields => fields.map(field => field.value)")
+        assert any("selection:few" in value for value in values), values
+    visitor.open(f"{visitor.home}/map?collection=tiny&subset=selection:few&method=pca&models=hog")
+    page.locator("canvas.top").first.wait_for()
+    page.get_by_text(f"{2 * pairs} images").first.wait_for()
     assert complaints(visitor) == []
 
 
