@@ -1,6 +1,7 @@
 """The page Leaderboard: the table, quality against cost, links, and files to download."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -14,12 +15,15 @@ from simcore.lab.leaderboard.board_tasks import MEASURES, Task
 from simcore.lab.library import models
 from simcore.types import Labels
 from simcore.ui import actions, charts, page_export, widgets
+from simcore.ui.leaderboard import name_places
+from simcore.ui.leaderboard.name_places import Interval
 from simcore.ui.widgets import escape_markdown
 
 LEVEL, WORSE = html_document.COLORS[0], "#9A9A9A"
 FRONT = html_document.COLORS[1]
 LOG_RATIO = 20  # of the highest to the lowest cost from which their axis is logarithmic
-HEADROOM = 1.12  # of the chart's axis over the highest interval, for its name
+HEADROOM = 1.05  # of the chart's axis over the highest interval or name
+LINE = 0.09  # of a name's height to the highest interval's
 HEIGHT, MAX_ROWS = 460, 10  # px; a table with more rows scrolls
 Cells = dict[str, Any]  # heading -> value, or how its column is shown
 
@@ -174,8 +178,12 @@ def scatter(board: Board, cost: str, collection: str, key: str) -> None:
         figure.update_xaxes(type="log", tickvals=ticks, ticktext=names)
     else:
         figure.update_xaxes(rangemode="tozero")
-    _names(figure, board, cost, front, (lowest * highest) ** 0.5 if is_log else highest / 2)
-    top = max(100 * scores[n].high for n in priced)
+    shares = _shares(costs, is_log=is_log)
+    intervals = {
+        n: Interval(share, 100 * scores[n].low, 100 * scores[n].high)
+        for n, share in zip(priced, shares, strict=True)
+    }
+    top = _names(figure, board, cost, front, intervals)
     figure.update_yaxes(range=[0, HEADROOM * top])
     entries = {board.entries[n].label: board.entries[n] for n in priced}
 
@@ -232,24 +240,40 @@ def _points(
     )
 
 
-def _names(figure: go.Figure, board: Board, cost: str, front: Sequence[int], middle: float) -> None:
-    """Name the backbones of the front above their intervals, where no point can be.
+def _shares(costs: Sequence[float], *, is_log: bool) -> list[float]:
+    """Where costs are on their axis: 0 at its left end, 1 at its right."""
+    lowest, highest = min(costs), max(costs)
+    if is_log:
+        return [math.log(cost / lowest) / math.log(highest / lowest) for cost in costs]
+    return [cost / highest if highest else 0.0 for cost in costs]
 
-    Args:
-        middle: of the axis of costs; names extend toward it, or the chart's edge would cut them.
-    """
-    scores = board.scores[board.column().name]
-    costs = [board_entries.cost_value(board.entries[n].cost, cost) or 0.0 for n in front]
+
+def _names(
+    figure: go.Figure,
+    board: Board,
+    cost: str,
+    front: Sequence[int],
+    intervals: Mapping[int, Interval],
+) -> float:
+    """Name the backbones of the front above their intervals; returns the upper end of all, in %."""
+    highest = max(interval.high for interval in intervals.values())
+    texts = [board.entries[n].backbone for n in front]
+    others = [interval for n, interval in intervals.items() if n not in front]
+    names = name_places.place(texts, [intervals[n] for n in front], others, LINE * highest)
     figure.add_scatter(
-        x=costs,
-        y=[100 * scores[n].high for n in front],
+        x=[board_entries.cost_value(board.entries[n].cost, cost) or 0.0 for n in front],
+        y=[name.bottom for name in names],
         mode="text",
-        text=[board.entries[n].backbone for n in front],
-        textposition=["top left" if value > middle else "top right" for value in costs],
+        text=texts,
+        textposition=[
+            "top right" if name.left == intervals[n].x else "top left"
+            for n, name in zip(front, names, strict=True)
+        ],
         cliponaxis=False,
         showlegend=False,
         hoverinfo="skip",
     )
+    return max(highest, *(name.bottom + LINE * highest for name in names))
 
 
 def _encoded(make: Callable[[], str]) -> Callable[[], bytes]:
