@@ -245,7 +245,7 @@ class _Session:
         """Backbones beside the question's that only one claim is about."""
         named = [*claim.parameters.get("first", ()), *claim.parameters.get("second", ())]
         if claim.statistic == pair_statistics.whole_minus_face_crops.__name__:
-            networks = [name for name in self.models if universe_pairs.kind(name) == "networks"]
+            networks = filter(universe_pairs.takes_crops, self.models)
             named += [f"{crop}:{name}" for name in networks for crop in pair_statistics.CROPS]
         return named
 

@@ -7,8 +7,9 @@ import numpy as np
 
 from simcore.evaluate.claims import resampling, statistics
 from simcore.evaluate.claims.resampling import Statistic
+from simcore.lab.claims import universe_pairs
 from simcore.lab.claims.claim import UndecidableError
-from simcore.lab.claims.universe_pairs import PairData
+from simcore.lab.claims.universe_pairs import SMALL_NETWORK, PairData
 from simcore.lab.library import collections, subsets
 from simcore.models import registry
 from simcore.types import METRICS, Array, Metric
@@ -85,14 +86,15 @@ def face_minus_best_network(data: PairData) -> Estimate:
 
 def whole_minus_face_crops(data: PairData) -> Estimate:
     """Hits on whole images minus hits on face crops, for every network that has both."""
+    networks = list(filter(universe_pairs.takes_crops, data.of_kind("networks")))
     pairs = [
         (name, f"{crops}:{name}")
-        for name in data.of_kind("networks")
+        for name in networks
         for crops in CROPS
         if data.is_ready(f"{crops}:{name}")
     ]
     if not pairs:
-        example = f"faces:{data.of_kind('networks')[0]}"
+        example = f"faces:{(networks or [SMALL_NETWORK])[0]}"
         raise UndecidableError(f"features of face crops, such as {example}", backbones=[example])
     rows = [data.hits(whole) - data.hits(crops) for whole, crops in pairs]
     return family(rows, [crops for _, crops in pairs], "whole image minus face crops")

@@ -22,17 +22,23 @@ from simcore.sim.combine import PreparedSides, Term
 from simcore.types import Array, Collection, Direction, Metric
 
 MAX_BACKBONES = 12  # 4,095 combinations, each resampled thousands of times
+HANDMADE = {"handmade", "cues"}  # groups of backbones without a trained network
 SMALL_NETWORK = "mobilenetv2"  # offered where a claim needs any network
 
 
 def kind(backbone: str) -> str:
     """Whether a backbone is one of "networks", "handmade" or "face".
 
-    >>> kind("hog"), kind("face")
-    ('handmade', 'face')
+    >>> kind("hog"), kind("cues"), kind("face")
+    ('handmade', 'handmade', 'face')
     """
-    groups = registry.get(backbone).groups
-    return "face" if "faces" in groups else "handmade" if "handmade" in groups else "networks"
+    groups = {*registry.get(backbone).groups}
+    return "face" if "faces" in groups else "handmade" if groups & HANDMADE else "networks"
+
+
+def takes_crops(backbone: str) -> bool:
+    """Whether a backbone is a network that can be given crops of faces instead of images."""
+    return kind(backbone) == "networks" and not registry.get(backbone).preprocessing.raw
 
 
 @dataclass(frozen=True, eq=False)

@@ -289,13 +289,29 @@ def test_looking_at_claims_computes_no_similarity(noisy, monkeypatch):
     assert report.testable > 10
 
 
-def test_training_and_face_crops_are_offered_where_there_is_a_network(noisy):
-    """Claims that need weights which nobody can download unasked are not counted."""
-    collection = collections.open_(noisy)
-    key = extraction.feature_key(registry.get("mobilenetv2"), "fp32")
-    for side in collection.sides():
+def add_random_features_of(name):
+    key = extraction.feature_key(registry.get(name), "fp32")
+    for side in collections.open_("noisy").sides():
         rows = np.random.default_rng(0).normal(size=(PAIRS, 1, key.dim)).astype(np.float32)
         FeatureStore.shared().append(key, list(side.keys), list(rows))
+
+
+def test_a_backbone_that_takes_no_crops_does_not_stop_the_others(noisy):
+    """There is no `faces:cues`."""
+    add_random_features_of("cues")
+    report = claims_evaluation.stored(ClaimsQuestion(noisy, judgements=()))
+    assert report.testable > 10
+    with pytest.raises(BadDataError, match="takes whole images"):
+        registry.get("faces:cues")
+    add_random_features_of("mobilenetv2")
+    report = claims_evaluation.stored(ClaimsQuestion(noisy, judgements=()))
+    steps = {step.args[0]: step for step in report.next_steps}
+    assert steps["extract"].args[:4] == ("extract", "noisy", "--models", "faces:mobilenetv2")
+
+
+def test_training_and_face_crops_are_offered_where_there_is_a_network(noisy):
+    """Claims that need weights which nobody can download unasked are not counted."""
+    add_random_features_of("mobilenetv2")
     report = claims_evaluation.stored(ClaimsQuestion(noisy, judgements=()))
     steps = {step.args[0]: step for step in report.next_steps}
     assert steps["claims"].args == ("claims", "noisy", "--judgements", "none", "--train")
