@@ -135,7 +135,7 @@ def _pictures(
         elif pick["side"] == "right" and pick["id"] != mate:
             st.session_state[f"_picked_{case.query}"] = pick["id"]
 
-    margin = "" if case.margin != case.margin else f"{case.margin:.3g} more similar than the mate"
+    margin = "" if case.margin != case.margin else f"score {case.margin:.3g} above the mate's"
     gallery.comparison(
         question,
         answer,
