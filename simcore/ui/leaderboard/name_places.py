@@ -1,4 +1,4 @@
-"""Where names of points stand in a chart so that they cover neither intervals nor each other."""
+"""Places for the names of points in a chart, clear of intervals and of each other."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
