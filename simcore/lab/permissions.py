@@ -46,7 +46,7 @@ VISITORS = {
     "tlld_share triplet_cosine_best vote_correlation whole_minus_face_crops",
     "claims.training_statistics": "adapted_minus_original adapted_over_original "
     "reduced_minus_original sigma_difference",
-    "claims.universe_pairs": "check_combinations kind sizes standardized_rows",
+    "claims.universe_pairs": "check_combinations kind sizes standardized_rows takes_crops",
     "error_log": "write",  # what went wrong for a visitor, for the host to read
     "evaluate.best_subsets": "report",
     "evaluate.combinations": "format_interval subset_recipe search search_in report ranking "

@@ -297,8 +297,8 @@ def test_memory_notices_other_pairs_of_a_subset(tiny, monkeypatch):
     opened = recall.subsets.open_subset
     before = recall.recall(ask(tiny))
 
-    def smaller(name, subset="all"):
-        whole = opened(name, subset)
+    def smaller(name, subset="all", **kwargs):
+        whole = opened(name, subset, **kwargs)
         return replace(whole, left=whole.left.take([0, 1]), right=whole.right.take([0, 1]))
 
     monkeypatch.setattr(recall.subsets, "open_subset", smaller)
