@@ -117,7 +117,11 @@ def measured(cache: Path, pages: Sequence[str]) -> list[Line]:
     """Two lines per page: the first visit, and one backbone less."""
     results = [prepare(cache)]
     for page in pages:
-        imported, first, change = visit(page, cache)
+        try:
+            imported, first, change = visit(page, cache)
+        except RuntimeError as error:
+            results.append(skipped(f"{page}, first visit", str(error).splitlines()[-1], FIRST))
+            continue
         note = f"beside {imported:.1f} s of shared imports"
         results.append(Line(f"{page}, first visit", first, "CPU s", aim=FIRST, note=note))
         if change is None:

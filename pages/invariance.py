@@ -49,15 +49,21 @@ def show() -> None:
         if question is None:
             return
         setting, query = _choose(question)
-        left, right = st.columns([2, 3])
-        with left:
-            invariance_views.pictures(question, query, setting)
-        with right:
-            if invariance_evaluation.is_quick(question):
-                invariance_views.curve_chart(question, query, setting)
-            else:
-                st.info("How alike unrelated pairs are is not computed yet: change all pictures.")
+        with widgets.show_errors():  # a file that is gone hides nothing of the collection
+            _picture(question, query, setting)
         _collection(question, setting)
+
+
+def _picture(question: Question, query: str, setting: Setting) -> None:
+    """The picture, its changed self, and how alike they stay."""
+    left, right = st.columns([2, 3])
+    with left:
+        invariance_views.pictures(question, query, setting)
+    with right:
+        if invariance_evaluation.is_quick(question):
+            invariance_views.curve_chart(question, query, setting)
+        else:
+            st.info("How alike unrelated pairs are is not computed yet: change all pictures.")
 
 
 def _choose(question: Question) -> tuple[Setting, str]:

@@ -10,6 +10,7 @@ from simcore.lab.invariance.invariance_evaluation import InvarianceQuestion
 from simcore.lab.recipes import parse
 from simcore.models.backbones import contours
 from simcore.recipe import Question
+from simcore.types import ImageSet
 
 PAGE = "pages/invariance.py"
 
@@ -31,6 +32,15 @@ def test_live_curves_without_a_run(tiny, question, app):
     assert all(share in text for share in shares.values())
     assert any(button.label.startswith("Change all 6 queries") for button in at.button)
     assert f"simcore evaluate invariance {tiny} --models hog,color" in at.code[0].value
+
+
+def test_a_picture_whose_file_is_gone_hides_nothing_else(tiny, app, monkeypatch, tmp_path):
+    monkeypatch.setattr(ImageSet, "path", lambda self, row: tmp_path / "gone.jpg")
+    at = app(PAGE, collection=tiny, models="hog,color")
+    assert not at.exception
+    (error,) = at.error
+    assert "There is no file" in error.value
+    assert any(button.label.startswith("Change all 6 queries") for button in at.button)
 
 
 def test_curves_agree_with_the_evaluation_of_all(tiny, question):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from simcore.data import images
 from simcore.errors import unknown_name
 from simcore.evaluate.retrieval import invariance
 from simcore.lab import recipes
@@ -64,7 +65,7 @@ def open_picture(question: Question, query: str) -> DecodedImage:
     row = queries.find(query)
     if row is None:
         raise unknown_name("image", query, queries.ids)
-    return features.decode_as(queries.path(row).read_bytes(), queries.keys[row], name=query)
+    return features.decode_as(images.read(queries.path(row)), queries.keys[row], name=query)
 
 
 def curves(
