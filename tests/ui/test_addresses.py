@@ -1,34 +1,22 @@
 """Addresses of pages: deep links, unknown addresses, and what is no page."""
 
-import asyncio
 import re
+from functools import partial
 
 import pytest
 
 from simcore.ui.addresses import PageAddresses
+from tests.ui import asgi
 
 
 def answer(path, query="", accept="text/html,*/*", method="GET"):
-    """Status, headers and body for a request; status 0 if it is passed on."""
-    sent = []
-
-    async def inner(_scope, _receive, send):
-        await send({"type": "http.response.start", "status": 0, "headers": []})
-
-    async def send(message):
-        sent.append(message)
-
-    scope = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "query_string": query.encode(),
-        "headers": [(b"accept", accept.encode())],
-    }
-    app = PageAddresses(inner, pages=["explore", "map", "evaluate"])
-    asyncio.run(app(scope, None, send))
-    headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-    return sent[0]["status"], headers, b"".join(m.get("body", b"") for m in sent)
+    return asgi.answer(
+        partial(PageAddresses, pages=["explore", "map", "evaluate"]),
+        method=method,
+        path=path,
+        query_string=query.encode(),
+        headers=[(b"accept", accept.encode())],
+    )
 
 
 @pytest.mark.parametrize("path", ["/", "/map", "/evaluate/"])

@@ -1,32 +1,15 @@
 """Streamlit's scripts from memory: which requests are answered, and which are passed on."""
 
-import asyncio
-
 import pytest
 
 from simcore.ui import page_outline
 from simcore.ui.static_files import FOLDER, StaticFiles
+from tests.ui import asgi
 
 
 def answer(path, method="GET", **headers):
-    """Status, headers and body for a request; status 0 if it is passed on."""
-    sent = []
-
-    async def inner(_scope, _receive, send):
-        await send({"type": "http.response.start", "status": 0, "headers": []})
-
-    async def send(message):
-        sent.append(message)
-
-    scope = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "headers": [(name.replace("_", "-").encode(), b"x") for name in headers],
-    }
-    asyncio.run(StaticFiles(inner)(scope, None, send))
-    received = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-    return sent[0]["status"], received, b"".join(m.get("body", b"") for m in sent)
+    names = [(name.replace("_", "-").encode(), b"x") for name in headers]
+    return asgi.answer(StaticFiles, method=method, path=path, headers=names)
 
 
 @pytest.mark.parametrize("base", ["", "/lab"])
