@@ -372,13 +372,13 @@ class Features:
         """The features of some of the images, renumbered in the order of `images`."""
         numbers = np.asarray(images, dtype=np.int64)
         first = np.searchsorted(self.index, numbers, side="left")
-        last = np.searchsorted(self.index, numbers, side="right")
-        ranges = [np.arange(a, b) for a, b in zip(first, last, strict=True)]
-        rows = np.concatenate(ranges) if ranges else np.empty(0, np.int64)
+        sizes = np.searchsorted(self.index, numbers, side="right") - first
+        # Row k of an image lies k behind its first: a count over all rows, begun anew per image.
+        within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         return Features(
             self.backbone,
-            np.repeat(np.arange(numbers.size), last - first),
-            self.values[rows],
+            np.repeat(np.arange(numbers.size), sizes),
+            self.values[np.repeat(first, sizes) + within],
             int(numbers.size),
         )
 

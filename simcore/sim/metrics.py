@@ -89,9 +89,10 @@ def matrix_rows(queries: Features, gallery: Features, metric: Metric) -> Array:
     Returns:
         (Q, G) float32.
     """
-    rows = max(2, SMALL_PRODUCT // max(gallery.values.size, 1) + 1)
-    absent = rows - len(queries.values)
-    if metric != "cosine" or absent <= 0 or not queries.index.size:
+    if metric != "cosine" or not queries.values.size or not gallery.values.size:
+        return pairwise(queries, gallery, metric)
+    absent = max(2, SMALL_PRODUCT // gallery.values.size + 1) - len(queries.values)
+    if absent <= 0:
         return pairwise(queries, gallery, metric)
     images = np.concatenate([np.arange(queries.count), np.repeat(queries.index[:1], absent)])
     return pairwise(queries.take(images), gallery, metric)[: queries.count]
