@@ -37,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--cpu-times",
         type=int,
         metavar="N",
-        help="List the N test files that take most CPU seconds.",
+        help="List the N test files, and the N tests, that take most CPU seconds.",
     )
 
 

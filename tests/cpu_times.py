@@ -1,4 +1,4 @@
-"""`pytest --cpu-times N`: the test files that take most CPU seconds.
+"""`pytest --cpu-times N`: the test files and the tests that take most CPU seconds.
 
 Seconds on the clock say little on a machine that does something else. These are of the worker and
 of the processes that a test started and waited for. A browser and a server of several tests count
@@ -24,6 +24,7 @@ class CpuTimes:
     def __init__(self, count: int) -> None:
         self.count, self.mark = count, 0.0
         self.files: Counter[str] = Counter()
+        self.tests: Counter[str] = Counter()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self) -> Generator[None, object, object]:
@@ -39,10 +40,13 @@ class CpuTimes:
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        file = report.nodeid.partition("::")[0]
-        self.files[file] += dict(report.user_properties).get("cpu", 0.0)
+        seconds = dict(report.user_properties).get("cpu", 0.0)
+        self.files[report.nodeid.partition("::")[0]] += seconds
+        self.tests[f"{report.when:8} {report.nodeid}"] += seconds
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         terminalreporter.section(f"{sum(self.files.values()):.0f} CPU seconds")
-        for file, seconds in self.files.most_common(self.count):
-            terminalreporter.line(f"{seconds:7.1f}  {file}")
+        for counter in (self.files, self.tests):
+            for name, seconds in counter.most_common(self.count):
+                terminalreporter.line(f"{seconds:7.1f}  {name}")
+            terminalreporter.line("")
