@@ -28,6 +28,7 @@ os.environ["NUMBA_CACHE_DIR"] = str(ROOT / "cache" / "libraries" / "numba-tests"
 # A process that a test starts would compile the sources again, for a third of its time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+BROWSER_TESTS = "tests/pages/browser/"
 MODELS = ["hog", "layout", "color"]  # features that need no weights
 Draw = Callable[..., Image.Image]
 
@@ -49,6 +50,23 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that none of them keeps one worker busy at the end."""
     items.sort(key=lambda item: "browser" not in item.keywords and item.path.stem != "test_style")
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A worker per file, but the browser tests together: they share a server and a browser.
+
+    They wait more than they compute. On one worker they do so for the whole time that the others
+    need to keep two cores busy; on all workers at once nobody computed.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class BrowserTestsTogether(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return BROWSER_TESTS if file.startswith(BROWSER_TESTS) else file
+
+    return BrowserTestsTogether(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist

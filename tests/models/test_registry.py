@@ -13,6 +13,7 @@ from simcore.models.spec import BackboneSpec, is_non_commercial
 torch = pytest.importorskip("torch")
 NETWORKS = [name for name in registry.names() if registry.get(name).net is not None]
 MAX_RUN_PARAMETERS = 30_000_000  # larger networks are built on the meta device only
+MANY_PATCHES = ("deits8", "dinov2-small")  # 784 and 1,369 patches: seconds per image
 EDGES = "shp"  # its input has one channel
 GROUPS = {
     "rosenfeld2018": 8,
@@ -106,7 +107,12 @@ def tested_architectures():
 
 
 @pytest.mark.parametrize(
-    "name", [n for n in NETWORKS if registry.get(n).n_parameters < MAX_RUN_PARAMETERS]
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in MANY_PATCHES else [])
+        for name in NETWORKS
+        if registry.get(name).n_parameters < MAX_RUN_PARAMETERS
+    ],
 )
 def test_features_depend_on_the_image_only(name, tested_architectures):
     """With random weights: finite, deterministic, and independent of the rest of the batch.

@@ -11,7 +11,7 @@ from simcore.data import cache_dir, images
 from simcore.data.collections import collection_catalog, emoji
 from simcore.data.fetch import pip_archives
 from simcore.errors import BadDataError, SimError
-from simcore.types import Monitor
+from simcore.types import Collection, Monitor
 
 
 @pytest.fixture(scope="module")
@@ -28,22 +28,31 @@ def fetched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_both_houses_draw_the_same_emoji(fetched: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SIMCORE_CACHE", str(fetched))
-    stages = set()
-    found = collection_catalog.add(
-        "emoji", None, name="emoji", monitor=Monitor(lambda p: stages.add(p.stage))
-    )
-    assert found.right is not None
-    assert found.left.ids == found.right.ids
-    assert 1_350 <= len(found.left) <= 1_430
-    assert {"grinning-face", "dog-face", "slice-of-pizza"} <= set(found.left.ids)
-    assert len(set(found.left.keys)) == len(set(found.right.keys)) == len(found.left)
-    assert "CC-BY 4.0" in found.credits[0]
-    assert "Open Font License" in found.credits[1]
+@pytest.fixture(scope="module")
+def added(fetched: Path) -> tuple[Collection, set[str]]:
+    """The collection, drawn once, and the stages that were reported."""
+    stages: set[str] = set()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIMCORE_CACHE", str(fetched))
+        collection = collection_catalog.add(
+            "emoji", None, name="emoji", monitor=Monitor(lambda p: stages.add(p.stage))
+        )
+    return collection, stages
+
+
+def test_both_houses_draw_the_same_emoji(added: tuple[Collection, set[str]]) -> None:
+    collection, stages = added
+    assert collection.right is not None
+    assert collection.left.ids == collection.right.ids
+    assert 1_350 <= len(collection.left) <= 1_430
+    assert {"grinning-face", "dog-face", "slice-of-pizza"} <= set(collection.left.ids)
+    for side in (collection.left, collection.right):
+        assert len(set(side.keys)) == len(collection.left)
+    assert "CC-BY 4.0" in collection.credits[0]
+    assert "Open Font License" in collection.credits[1]
     assert {"drawing emoji", "reading images"} <= stages
-    row = found.left.row_of["dog-face"]
-    color, outline = (images.load(side.paths[row]) for side in (found.left, found.right))
+    row = collection.left.row_of["dog-face"]
+    color, outline = (images.load(side.paths[row]) for side in (collection.left, collection.right))
     assert color.shape == (72, 72, 3)
     assert outline.shape == (144, 144, 3)
     assert np.ptp(color.astype(int), axis=2).max() > 40
@@ -54,16 +63,19 @@ def test_both_houses_draw_the_same_emoji(fetched: Path, monkeypatch: pytest.Monk
     assert outline[0].min() == outline[:, 0].min() == 255
 
 
-def test_the_drawing_is_the_same_every_time(fetched: Path, tmp_path: Path, cache: Path) -> None:
+def test_the_drawing_is_the_same_every_time(
+    fetched: Path, added: tuple[Collection, set[str]], tmp_path: Path, cache: Path
+) -> None:
     cache_dir.subfolder("downloads").rmdir()
     (cache / "downloads").symlink_to(fetched / "downloads")
-    drafts = [emoji.read(tmp_path / name) for name in ("one", "two")]
-    for first, second in zip(*(draft.rows[::100] for draft in drafts), strict=True):
-        assert first.id == second.id
-        assert first.path.read_bytes() == second.path.read_bytes()
-        assert first.mate is not None
-        assert second.mate is not None
-        with Image.open(first.mate) as a, Image.open(second.mate) as b:
+    left, right = added[0].sides()
+    again = emoji.read(tmp_path / "again").rows
+    assert {row.id for row in again} == set(left.ids)
+    for row in again[::100]:
+        number = left.row_of[row.id]
+        assert row.path.read_bytes() == left.paths[number].read_bytes()
+        assert row.mate is not None
+        with Image.open(row.mate) as a, Image.open(right.paths[number]) as b:
             assert a.tobytes() == b.tobytes()
 
 
