@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A worker per file, but the browser tests together: they share a server and a browser.
+    """A worker per file, but the browser tests together: they share a server.
 
     They wait more than they compute. On one worker they do so for the whole time that the others
     need to keep two cores busy; on all workers at once nobody computed.

@@ -5,9 +5,9 @@ of the processes that a test started and waited for. A browser and a server of s
 for the test that ends them.
 """
 
-import os
 from collections import Counter
 from collections.abc import Generator
+from os import times
 
 import pytest
 from _pytest.terminal import TerminalReporter
@@ -15,7 +15,7 @@ from _pytest.terminal import TerminalReporter
 
 def cpu_seconds() -> float:
     """User and system time of this process and of its ended children."""
-    return sum(os.times()[:4])
+    return sum(times()[:4])
 
 
 class CpuTimes:

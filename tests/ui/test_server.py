@@ -333,10 +333,11 @@ def test_a_connection_without_a_request_is_closed(monkeypatch, parts):
 
 def test_a_slow_body_that_keeps_coming_is_read(monkeypatch):
     with served(monkeypatch, reads_body) as port:
+        monkeypatch.setattr(server, "BODY_SECONDS", 1.0)  # a busy computer pauses for long
         connection = socket.create_connection(("127.0.0.1", port), timeout=10)
         with closing(connection):
             connection.sendall(HEAD + b"\r\n")
-            for _ in range(10):  # a second, more than the deadline, which each piece starts again
+            for _ in range(14):  # 1.4 s, more than the deadline, which each piece starts again
                 connection.sendall(b"x" * 10)
                 time.sleep(0.1)
             assert connection.recv(4096).startswith(b"HTTP/1.1 200")

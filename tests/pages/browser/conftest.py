@@ -10,11 +10,11 @@ import pytest
 from tests.pages.browser.tab import FLAGS, NAMES, App, Visitor, executable, running
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """One Chromium for all these tests; each opens a context of its own.
+    """A Chromium for the tests of one file; each test opens a context of its own.
 
-    It ends before other tests begin, for Playwright keeps an event loop running in this thread.
+    It ends with the file: Playwright keeps an event loop running, which other tests cannot have.
     """
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = executable()
@@ -32,7 +32,7 @@ def served_cache(tiny_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return Path(shutil.copytree(tiny_cache, tmp_path_factory.mktemp("served") / "cache"))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def server(served_cache: Path) -> Iterator[str]:
     """The address of the app, started as the README says; shared by tests that change no data."""
     with pytest.MonkeyPatch.context() as patch:
