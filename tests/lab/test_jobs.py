@@ -17,8 +17,8 @@ from simcore.errors import DamagedFileError, UnknownNameError
 from simcore.lab import jobs
 
 
-def wait(name, *states, seconds=60):
-    """The job once it is in one of the states."""
+def wait(name, *states, seconds=200):
+    """The job once it is in one of the states; a first one compiles for half a minute or more."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         job = jobs.get(name)
