@@ -10,10 +10,10 @@ DEVIATION = " ±"  # after the name of a mean: its column of deviations
 FACTS = ("learning type", "data set", "images, M", "size", "PCA variance")  # of a network
 GALLERY = round(4199 / 4)  # images: a quarter of the pairs of TLLobj
 DEVIATIONS_REMARK = (
-    "The ± of the two tables do not mean the same. Here it is the standard deviation over runs, "
-    "each with its own test pairs. The printed one after adaptation (0.002 to 0.007) is smaller "
-    "than that of a share of 1,050 independent pairs (0.010 to 0.015), so it cannot be that of "
-    "such runs; the paper does not say what it is."
+    "The ± here and the printed one do not mean the same. Here it is the standard deviation over "
+    "runs, each with its own test pairs. The paper calls its own a standard deviation as well, but "
+    "after adaptation (0.002 to 0.007) it is smaller than that of a share of 1,050 independent "
+    "pairs (0.008 to 0.015), so it cannot be that of such runs."
 )
 
 # As printed: learning type, data set and millions of images, then the networks that have them with

@@ -207,24 +207,30 @@ def is_8rank2(triplets: Triplets) -> Array:
     return of_eight
 
 
-def check_alternatives(judged: JudgementSet, rows: Array) -> None:
-    """Refuse quadruplets of 8rank2 triplets whose trials' further images were not kept.
+def check_second_negatives(judged: JudgementSet, rows: Array) -> None:
+    """Refuse quadruplets of triplets that have no image to take as their second negative.
 
     Raises:
-        BadDataError: one of the triplets at `rows` has none.
+        BadDataError: one of the triplets at `rows` is of an 8rank2 trial whose further images were
+            not kept, or of the only query of all other trials.
     """
-    needing = rows[is_8rank2(judged.triplets)[rows]]
+    lacking = np.ones(rows.size, bool)
     if judged.alternatives is not None:
-        needing = needing[(judged.alternatives[needing] < 0).all(axis=1)]
+        lacking = (judged.alternatives[rows] < 0).all(axis=1)
+    of_eight = is_8rank2(judged.triplets)
+    needing = rows[of_eight[rows] & lacking]
     if needing.size:
-        raise BadDataError(_no_further_image(needing[0], judged.name))
-
-
-def _no_further_image(row: int, name: str) -> str:
-    return (
-        f"Triplet {row} of {name!r} has no further image for a quadruplet. Add the set again with "
-        "--keep-alternatives."
-    )
+        raise BadDataError(
+            f"Triplet {needing[0]} of {judged.name!r} has no further image for a quadruplet. Add "
+            "the set again with --keep-alternatives."
+        )
+    needing = rows[~of_eight[rows] & lacking]
+    if needing.size and np.unique(judged.triplets.ref[~of_eight]).size < 2:
+        raise BadDataError(
+            f"Triplet {needing[0]} of {judged.name!r} is about the only query with two images to "
+            "choose from, but the second negative of its quadruplet is an image of another such "
+            "query. Use triplets instead."
+        )
 
 
 def quadruplets(judged: JudgementSet, *, size: int = SIZE, seed: int = 0) -> Array:
@@ -241,7 +247,7 @@ def quadruplets(judged: JudgementSet, *, size: int = SIZE, seed: int = 0) -> Arr
     rows = balanced(triplets, size=size, seed=seed)
     random = np.random.default_rng([seed, 1])
     ordered = nearer_first(triplets)
-    check_alternatives(judged, rows)
+    check_second_negatives(judged, rows)
     of_eight = is_8rank2(triplets)
     rows_2rank1 = np.flatnonzero(~of_eight)
     fourth = np.empty(rows.size, np.int64)
@@ -254,8 +260,6 @@ def quadruplets(judged: JudgementSet, *, size: int = SIZE, seed: int = 0) -> Arr
                 candidates = ordered[random.choice(trials)]
         elif judged.alternatives is not None:
             candidates = judged.alternatives[row][judged.alternatives[row] >= 0]
-        if not candidates.size:
-            raise BadDataError(_no_further_image(row, judged.name))
         fourth[k] = random.choice(candidates)
     return np.c_[ordered[rows], fourth]
 

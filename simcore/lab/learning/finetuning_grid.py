@@ -440,6 +440,8 @@ def _path(judged: JudgementSet, base: str, label: str, grid: Grid) -> Path:
         settings = grid.settings(base, label)
         content["settings"] = settings.hashed_fields()
         content["epochs"] = [settings.epochs, settings.patience]
+    if label == "quadruplet":
+        content["second negatives"] = 2  # raised when they are drawn in another way
     if label not in (BEFORE, *SUPERVISED) and (names := _singles_of(judged, grid)):
         content["singles"] = sorted(collections.open_(name).digest for name in names)
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

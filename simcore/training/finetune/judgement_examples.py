@@ -58,7 +58,7 @@ def examples(
     trials = triplet_sets.nearer_first(triplets)[rows]  # (n, 3): reference, nearer, farther
     negatives = trials[:, 2:]
     if fourth:
-        triplet_sets.check_alternatives(judgements, rows)
+        triplet_sets.check_second_negatives(judgements, rows)
         allowed = _allowed_images(image_numbers(triplets), split, part)
         references = split.images[rows, 0]
         second = _second_negatives(judgements, rows, trials, allowed, references, seed)
@@ -94,6 +94,9 @@ def _second_negatives(
 ) -> Array:
     """(n,) second negatives: of the same trial if one of its images is allowed, else of another.
 
+    As in the thesis, the other trial of a 2rank1 trial is a 2rank1 trial, unless the part has no
+    other query of these; of an 8rank2 trial it may be any.
+
     Args:
         rows: (n,) numbers of the trials. trials: (n, 3) their images, nearer first.
         allowed: (N,) whether an image may be taken. references: (n,) image number of each query.
@@ -104,14 +107,17 @@ def _second_negatives(
             f"A part of {judgements.name!r} has one query only, but the second negative of a "
             "quadruplet is taken from the trial of another query. Choose another paradigm."
         )
+    of_eight = triplet_sets.is_8rank2(judgements.triplets)[rows]
+    anywhere, of_two = np.arange(rows.size), np.flatnonzero(~of_eight)
+    pool_of_two = of_two if np.unique(references[of_two]).size > 1 else anywhere
     negatives = np.empty(rows.size, np.int64)
-    open_rows = np.arange(rows.size)
-    while open_rows.size:  # draw again where the same query was drawn
-        drawn = rng.integers(0, rows.size, open_rows.size)
-        usable = references[drawn] != references[open_rows]
-        role = rng.integers(0, 3, open_rows.size)
-        negatives[open_rows[usable]] = trials[drawn[usable], role[usable]]
-        open_rows = open_rows[~usable]
+    for open_rows, pool in ((of_two, pool_of_two), (np.flatnonzero(of_eight), anywhere)):
+        while open_rows.size:  # draw again where the same query was drawn
+            drawn = pool[rng.integers(0, pool.size, open_rows.size)]
+            usable = references[drawn] != references[open_rows]
+            role = rng.integers(0, 3, open_rows.size)
+            negatives[open_rows[usable]] = trials[drawn[usable], role[usable]]
+            open_rows = open_rows[~usable]
     if judgements.alternatives is None:
         return negatives
     for k, row in enumerate(rows):

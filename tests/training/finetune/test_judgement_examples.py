@@ -115,3 +115,50 @@ def test_8rank2_trials_without_their_further_images_have_no_quadruplets():
             triplet_sets.quadruplets(without)
         assert str(finetune.value).split(" of ")[1] == str(sample.value).split(" of ")[1]
         judgement_examples.examples(without, split, "train")  # triplets need none
+
+
+def both_kinds(two):
+    """Thirty families of trials, those of `two` with two images to choose from, others of eight."""
+    images = families(30)
+    of_two = np.isin(images[:, 0] // 10, two)
+    groups = tuple("2rank1 dissimilar" if row else "8rank2 similar" for row in of_two)
+    further = np.where(of_two, -1, images.max() + 1 + np.arange(len(images)))[:, None]
+    judgements = make_set(images, others=further)
+    return replace(judgements, trials=replace(judgements.triplets, group=groups)), of_two
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_second_negative_of_a_2rank1_trial_is_of_another_2rank1_trial(seed):
+    """Of a set with both kinds of trials, as Birds-16; 8rank2 trials take a further image."""
+    judgements, of_two = both_kinds(np.arange(0, 30, 2))
+    images = splits.trial_images(judgements.triplets)
+    split = splits.TrialSplit(*np.split(np.arange(120), [72, 96]), images)
+    for part in ("train", "validation"):
+        examples = judgement_examples.examples(judgements, split, part, fourth=True, seed=seed)
+        rows = getattr(split, part)
+        two = of_two[rows]
+        assert len(set(images[rows[two], 0])) > 1
+        second = examples.negatives[two, 1]
+        assert set(second.tolist()) <= used(images, rows[two])
+        assert not (second // 10 == examples.query[two] // 10).any()
+        further = judgements.alternatives[rows[~two], 0]
+        if part == "train":  # images of no trial belong to training
+            np.testing.assert_array_equal(examples.negatives[~two, 1], further)
+    drawn = triplet_sets.quadruplets(judgements, seed=seed)
+    assert set(drawn[of_two, 3].tolist()) <= used(images, of_two)
+
+
+def test_a_single_2rank1_query_has_no_quadruplets():
+    """`judgements sample` and `finetune` refuse it in the same words."""
+    judgements, of_two = both_kinds([3])
+    split = splits.TrialSplit(*np.split(np.arange(120), [80, 100]), split_set(judgements).images)
+    with pytest.raises(BadDataError, match="the only query with two images") as finetune:
+        judgement_examples.examples(judgements, split, "train", fourth=True)
+    with pytest.raises(BadDataError) as sample:
+        triplet_sets.quadruplets(judgements)
+    assert str(finetune.value) == str(sample.value)
+    judgement_examples.examples(judgements, split, "train")  # triplets need none
+    # A sample of quadruplets holds the second negative of each trial.
+    kept = replace(judgements, alternatives=np.where(of_two[:, None], 299, judgements.alternatives))
+    examples = judgement_examples.examples(kept, split, "train", fourth=True)
+    np.testing.assert_array_equal(np.flatnonzero(examples.query == 30), np.flatnonzero(of_two))
