@@ -237,7 +237,8 @@ def quadruplets(judged: JudgementSet, *, size: int = SIZE, seed: int = 0) -> Arr
     """(size, 4) images: query, positive and two negatives (4.3, Table A.1).
 
     The second negative is a random image of the same 8rank2 trial that was not chosen, or a random
-    image of a random, different 2rank1 trial; BAPPS trials are 2rank1 (4.1).
+    image of a random, different 2rank1 trial that the triplet does not show; BAPPS trials are
+    2rank1 (4.1).
 
     Raises:
         BadDataError: 8rank2 triplets were added without the alternatives of their trials, or there
@@ -257,11 +258,22 @@ def quadruplets(judged: JudgementSet, *, size: int = SIZE, seed: int = 0) -> Arr
             trials = rows_2rank1[rows_2rank1 != row]
             trials = trials[ordered[trials, 0] != ordered[row, 0]]
             if trials.size:
-                candidates = ordered[random.choice(trials)]
+                candidates = _not_shown(ordered[random.choice(trials)], ordered[row])
+            if not candidates.size:  # in a dense set, a trial of the same images
+                candidates = _not_shown(np.unique(ordered[trials]), ordered[row])
+            if not candidates.size:
+                raise BadDataError(
+                    f"There is no image for the quadruplet of triplet {row} of {judged.name!r}: "
+                    "all trials show the same images. Use triplets instead."
+                )
         elif judged.alternatives is not None:
             candidates = judged.alternatives[row][judged.alternatives[row] >= 0]
         fourth[k] = random.choice(candidates)
     return np.c_[ordered[rows], fourth]
+
+
+def _not_shown(candidates: Array, trial: Array) -> Array:
+    return candidates[~np.isin(candidates, trial)]
 
 
 def single_images(triplets: Triplets, *, size: int = SIZE, seed: int = 0) -> Array:

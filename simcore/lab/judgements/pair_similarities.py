@@ -157,6 +157,20 @@ def ready(judged: JudgementSet, name: str) -> bool:
     return features.has_features(judged.trials.images, name)
 
 
+def why_not_ready(name: str) -> str:
+    """Why a similarity that is not `ready` is missing: it cannot be computed here, or was not yet.
+
+    Raises:
+        UnknownNameError: no such name.
+    """
+    state = (
+        pair_distances.status(_stem(name))
+        if is_distance(name)
+        else weights.status(registry.get(name))
+    )
+    return state[1] or "It is not computed for all images."
+
+
 def available(judged: JudgementSet) -> list[str]:
     """Backbones and distances that are ready for these judgements, in the registry's order."""
     order = {name: k for k, name in enumerate(registry.names())}

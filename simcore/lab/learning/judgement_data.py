@@ -43,6 +43,15 @@ class TrialCounts:
     learned_from: Literal["judgements", "images"] = "judgements"
 
     @property
+    def left_out(self) -> str:
+        """Which judgements are in no part, and how to keep more of them where that is most."""
+        if self.split == "references":
+            return f"{self.across:,} judgements that show a test reference were left out."
+        used = self.train + self.validation + self.test
+        hint = " The split 'references' keeps more of them." if self.across > used else ""
+        return f"{self.across:,} judgements with images of two parts were left out.{hint}"
+
+    @property
     def guarantee(self) -> str:
         """What the split guarantees, and how many test trials it is no guarantee for."""
         text = splits.GUARANTEES[self.split]
@@ -93,6 +102,7 @@ class TrialEvaluation:
                 "groups": to_dict(agreement.groups),
             }
         document["guarantee"] = self.trials.guarantee
+        document["left_out"] = self.trials.left_out if self.trials.across else ""
         return document | {"difference": to_dict(self.difference)}
 
     def to_table(self, names: Sequence[str], epoch: int, *, source: str = "") -> Table:
@@ -112,8 +122,8 @@ class TrialEvaluation:
         if counts.undecided:
             notes.append(f"{counts.undecided:,} judgements without a majority were not used.")
         if counts.across:
-            notes.append(f"{counts.across:,} judgements with images of two parts were left out.")
-        if counts.split != "images":
+            notes.append(counts.left_out)
+        if counts.test:
             notes.append(f"Split {counts.split!r}: {counts.guarantee}")
         kind = "" if counts.learned_from == "judgements" else f" {counts.learned_from}"
         title = (

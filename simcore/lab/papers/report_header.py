@@ -69,6 +69,9 @@ CITATIONS = {
 }
 
 
+LEFT_OUT = "left out:"  # start of the name of a fact about what the report lacks
+
+
 @dataclass(frozen=True)
 class Fact(Result):
     """One line of a header."""
@@ -133,8 +136,14 @@ def question_facts(question: Question) -> list[Fact]:
     return [*facts, Fact("face detector", _detector(whole)), *_near_duplicates(whole)]
 
 
-def judgement_facts(judged: Sequence[JudgementSet], names: Sequence[str]) -> list[Fact]:
-    """Sets of judgements and the similarities that are scored on them."""
+def judgement_facts(
+    judged: Sequence[JudgementSet], names: Sequence[str], wanted: Sequence[str]
+) -> list[Fact]:
+    """Sets of judgements and the similarities that are scored on them.
+
+    Args:
+        names: those that are ready. wanted: those asked for; the others are named with the reason.
+    """
     facts = []
     for each in judged:
         facts.append(Fact(f"judgements {each.name}", f"{each.kind}, {len(each.trials):,} trials"))
@@ -145,6 +154,10 @@ def judgement_facts(judged: Sequence[JudgementSet], names: Sequence[str]) -> lis
         else:
             key = features.complete_key([judged[0].trials.images], name)
             facts.append(Fact(f"backbone {name}", _weights(key)))
+    for name in wanted:
+        if name not in names:
+            reason = pair_similarities.why_not_ready(name)
+            facts.append(Fact(f"{LEFT_OUT} {name}", reason))
     return facts
 
 

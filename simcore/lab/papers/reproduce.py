@@ -197,7 +197,7 @@ def _judgement_plan(
         paper,
         command(paper, joined, names, grid=grid),
         [
-            *report_header.judgement_facts(scored, names),
+            *report_header.judgement_facts(scored, names, expanded),
             *_warnings(*(provenance.trained_on_warning(each, names) for each in scored)),
         ],
     )

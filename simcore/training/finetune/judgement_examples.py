@@ -59,9 +59,9 @@ def examples(
     negatives = trials[:, 2:]
     if fourth:
         triplet_sets.check_second_negatives(judgements, rows)
-        allowed = _allowed_images(image_numbers(triplets), split, part)
-        references = split.images[rows, 0]
-        second = _second_negatives(judgements, rows, trials, allowed, references, seed)
+        numbers = image_numbers(triplets)
+        allowed = _allowed_images(numbers, split, part)
+        second = _second_negatives(judgements, rows, trials, allowed, numbers, seed)
         negatives = np.c_[negatives, second]
     part_trials = triplets.take(getattr(split, part))
     singles = np.unique(np.concatenate([part_trials.ref, part_trials.left, part_trials.right]))
@@ -89,19 +89,21 @@ def _second_negatives(
     rows: Array,
     trials: Array,
     allowed: Array,
-    references: Array,
+    numbers: Array,
     seed: int,
 ) -> Array:
     """(n,) second negatives: of the same trial if one of its images is allowed, else of another.
 
     As in the thesis, the other trial of a 2rank1 trial is a 2rank1 trial, unless the part has no
-    other query of these; of an 8rank2 trial it may be any.
+    other query of these; of an 8rank2 trial it may be any. An image that the trial itself shows is
+    not taken.
 
     Args:
         rows: (n,) numbers of the trials. trials: (n, 3) their images, nearer first.
-        allowed: (N,) whether an image may be taken. references: (n,) image number of each query.
+        allowed: (N,) whether an image may be taken. numbers: (N,) equal content has equal ones.
     """
     rng = np.random.default_rng([seed, 2])
+    references = numbers[trials[:, 0]]
     if np.unique(references).size < 2:
         raise BadDataError(
             f"A part of {judgements.name!r} has one query only, but the second negative of a "
@@ -118,12 +120,22 @@ def _second_negatives(
             role = rng.integers(0, 3, open_rows.size)
             negatives[open_rows[usable]] = trials[drawn[usable], role[usable]]
             open_rows = open_rows[~usable]
-    if judgements.alternatives is None:
-        return negatives
-    for k, row in enumerate(rows):
-        alternatives = judgements.alternatives[row]
-        alternatives = alternatives[alternatives >= 0]
-        alternatives = alternatives[allowed[alternatives]]
-        if alternatives.size:
-            negatives[k] = rng.choice(alternatives)
+    if judgements.alternatives is not None:
+        for k, row in enumerate(rows):
+            alternatives = judgements.alternatives[row]
+            alternatives = alternatives[alternatives >= 0]
+            alternatives = alternatives[allowed[alternatives]]
+            if alternatives.size:
+                negatives[k] = rng.choice(alternatives)
+    shown = numbers[trials]
+    for k in np.flatnonzero((numbers[negatives][:, None] == shown).any(axis=1)):
+        pool = anywhere if of_eight[k] else pool_of_two
+        others = trials[pool[references[pool] != references[k]]].ravel()
+        others = others[~np.isin(numbers[others], shown[k])]
+        if not others.size:
+            raise BadDataError(
+                f"A part of {judgements.name!r} has no image for the second negative of a "
+                "quadruplet: all trials show the same images. Choose another paradigm."
+            )
+        negatives[k] = rng.choice(others)
     return negatives

@@ -67,8 +67,7 @@ def _show_agreement(result: JSON, name: str) -> None:
         help=f"{trials['train']:,} training and {trials['validation']:,} validation "
         f"{trials.get('learned_from', 'judgements')}. "
         f"{result.get('guarantee', '')} {trials['undecided']:,} of these have no "
-        f"majority and were not used; {trials['across']:,} further trials have images of two "
-        "parts and were left out.",
+        f"majority and were not used. {result.get('left_out', '')}",
     )
     charts.show(
         _agreement_figure(result),

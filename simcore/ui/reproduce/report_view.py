@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from simcore.lab.papers import paper_charts, report_files
+from simcore.lab.papers import paper_charts, report_files, report_header
 from simcore.lab.papers.report_header import ReportHeader
 from simcore.lab.papers.sections import Pictures, Section
 from simcore.results import Table, cell_text
@@ -16,7 +16,10 @@ MANY_CHARTS = 2  # more are panels of one figure, drawn in two columns
 
 
 def header(facts: ReportHeader) -> None:
-    """What the report is about, folded."""
+    """What the report is about, folded, and what was left out."""
+    for fact in facts.facts:
+        if fact.name.startswith(report_header.LEFT_OUT):
+            st.info(escape_markdown(f"{fact.name[:1].upper()}{fact.name[1:]}. {fact.value}"))
     with st.expander("To cite: paper, software, data, networks"):
         _table(facts.to_table())
     st.caption(

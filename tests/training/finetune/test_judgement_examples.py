@@ -12,7 +12,7 @@ from simcore.errors import BadDataError
 from simcore.training import splits
 from simcore.training.finetune import judgement_examples
 from simcore.types import ImageSet
-from tests.training.test_splits import families, used
+from tests.training.test_splits import birds, families, used
 
 
 def make_set(images, votes=None, *, keys=None, others=None):
@@ -162,3 +162,26 @@ def test_a_single_2rank1_query_has_no_quadruplets():
     kept = replace(judgements, alternatives=np.where(of_two[:, None], 299, judgements.alternatives))
     examples = judgement_examples.examples(kept, split, "train", fourth=True)
     np.testing.assert_array_equal(np.flatnonzero(examples.query == 30), np.flatnonzero(of_two))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_second_negative_is_no_image_of_its_own_triplet(seed):
+    """In a dense set other trials show the same images."""
+    images = birds(200, 9, seed)
+    keys = [f"k{n}" for n in range(9)]
+    keys[8] = "k0-t20"  # the first image with its caption cut off
+    judgements = make_set(images, keys=keys)
+    split = splits.split_trials(splits.trial_images(judgements.triplets), seed, "all")
+    examples = judgement_examples.examples(judgements, split, "train", fourth=True, seed=seed)
+    second = examples.negatives[:, 1] % 8
+    columns = np.c_[examples.query, examples.positive, examples.negatives[:, 0]] % 8
+    assert not (second[:, None] == columns).any()
+    assert len(set(second.tolist())) == 8
+    drawn = triplet_sets.quadruplets(judgements, seed=seed)
+    assert all(len(set(row)) == 4 for row in drawn.tolist())
+    with pytest.raises(BadDataError, match="all trials show the same images"):
+        triplet_sets.quadruplets(make_set([[0, 1, 2], [1, 0, 2]]))
+    same = make_set([[0, 1, 2], [1, 0, 2], [2, 0, 1]])
+    split = splits.split_trials(splits.trial_images(same.triplets), 0, "all")
+    with pytest.raises(BadDataError, match="all trials show the same images"):
+        judgement_examples.examples(same, split, "train", fourth=True)
