@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
@@ -24,6 +24,9 @@ from simcore.cli import wrapping
 from simcore.errors import BadDataError, SimError, redact
 from simcore.results import Table, TableResult, cell_text, to_dict
 from simcore.types import JSON, Monitor, OnProgress, Progress, Skipped
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
 
 STOPPED = 143  # exit status of a command that was stopped: 128 + SIGTERM, as in shells
 
@@ -304,20 +307,9 @@ def table(
 
 
 def _print_grid(table: Table) -> None:
-    from rich import box
-    from rich import table as rich_table
+    """Print a table, its columns beneath each other where they do not fit beside each other."""
     from rich.console import Console
-    from rich.markup import escape
 
-    grid = rich_table.Table(
-        title=table.title or None,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,  # frames would cost a fifth of 80 columns
-        pad_edge=False,
-        padding=(0, 1),
-        show_edge=False,
-    )
     # A pipe has no width of its own, and in rich's 80 columns long names would wrap.
     has_width = Console().is_terminal or "COLUMNS" in os.environ
     console = Console(width=None if has_width else PIPE_WIDTH)
@@ -325,16 +317,49 @@ def _print_grid(table: Table) -> None:
     columns = list(zip(*texts, strict=True))
     # Where space is short, text is wrapped, not numbers and their intervals.
     is_numbers = [all(_NUMBERS.fullmatch(text) for text in column[1:]) for column in columns]
-    head, *body = wrapping.fit(texts, [not each for each in is_numbers], console.width)
-    for number, name in enumerate(head):
-        cells = [row[number] for row in table.rows]
-        numeric = all(isinstance(cell, int | float | None) for cell in cells)
-        justify: Literal["left", "right"] = "right" if numeric else "left"
-        grid.add_column(escape(name), justify=justify, overflow="fold", no_wrap=is_numbers[number])
+    flexible = [not each for each in is_numbers]
+    numeric = [
+        all(isinstance(row[number], int | float | None) for row in table.rows)
+        for number in range(len(columns))
+    ]
+    title = table.title
+    for block in wrapping.blocks(texts, flexible, console.width):
+        part = [[row[number] for number in block] for row in texts]
+        part = wrapping.fit(part, [flexible[number] for number in block], console.width)
+        settings = [(numeric[number], is_numbers[number]) for number in block]
+        console.print(_grid(title, part, settings))
+        title = ""
+
+
+def _grid(
+    title: str, texts: Sequence[Sequence[str]], settings: Sequence[tuple[bool, bool]]
+) -> "RichTable":
+    """A table of rich; its first row holds the headings.
+
+    Args:
+        settings: of each column, whether it is aligned to the right, and whether it never wraps.
+    """
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table as RichTable
+
+    grid = RichTable(
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,  # frames would cost a fifth of 80 columns
+        pad_edge=False,
+        padding=(0, 1),
+        show_edge=False,
+    )
+    head, *body = texts
+    for name, (to_right, no_wrap) in zip(head, settings, strict=True):
+        justify: Literal["left", "right"] = "right" if to_right else "left"
+        grid.add_column(escape(name), justify=justify, overflow="fold", no_wrap=no_wrap)
     for row in body:
         # A backbone's name may have brackets, which are markup otherwise.
         grid.add_row(*[escape(text) for text in row])
-    console.print(grid)
+    return grid
 
 
 PIPE_WIDTH = 120

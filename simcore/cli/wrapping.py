@@ -27,6 +27,51 @@ def wrap(text: str, width: int) -> str:
     return "\n".join([*lines, line.rstrip()] if line.strip() else lines)
 
 
+def blocks(
+    rows: Sequence[Sequence[str]], flexible: Sequence[bool], width: int, gap: int = 3
+) -> list[list[int]]:
+    """The columns of a table, cut into tables that fit a width beneath each other.
+
+    Each repeats the leading columns that tell the rows apart. A table that fits is one block.
+
+    Args:
+        rows, flexible, width, gap: as for `fit`.
+
+    >>> blocks([["name", "first", "second"], ["a", "1.2345", "2.3456"]], [True, False, False], 15)
+    [[0, 1], [0, 2]]
+    """
+    smallest = _smallest_widths(rows, flexible)
+    names = list(range(_count_name_columns(rows[1:])))
+    cut = [names]
+    for column in range(len(names), len(smallest)):
+        wider = [*cut[-1], column]
+        needed = sum(smallest[number] for number in wider) + gap * (len(wider) - 1)
+        if needed > width and len(cut[-1]) > len(names):
+            cut.append([*names, column])
+        else:
+            cut[-1] = wider
+    return cut
+
+
+def _count_name_columns(body: Sequence[Sequence[str]]) -> int:
+    """How many leading columns tell the rows apart, at most 3; 1 if they do not."""
+    for count in range(1, 4):
+        if len({tuple(row[:count]) for row in body}) == len(body):
+            return min(count, len(body[0])) if body else 1
+    return 1
+
+
+def _smallest_widths(rows: Sequence[Sequence[str]], flexible: Sequence[bool]) -> list[int]:
+    """The width of each column at which no number and no word of a heading is broken."""
+    columns = list(zip(*rows, strict=True))
+    bodies = [max((len(text) for text in column[1:]), default=0) for column in columns]
+    heading_words = [max(map(len, column[0].split()), default=0) for column in columns]
+    return [
+        max(min(body, MIN_WIDTH) if bends else body, words)
+        for body, words, bends in zip(bodies, heading_words, flexible, strict=True)
+    ]
+
+
 def fit(
     rows: Sequence[Sequence[str]], flexible: Sequence[bool], width: int, gap: int = 3
 ) -> list[list[str]]:
@@ -39,15 +84,9 @@ def fit(
         gap: characters between two columns.
     """
     columns = list(zip(*rows, strict=True))
-    bodies = [max((len(text) for text in column[1:]), default=0) for column in columns]
-    heading_words = [max(map(len, column[0].split()), default=0) for column in columns]
-    smallest = [
-        max(min(body, MIN_WIDTH) if bends else body, words)
-        for body, words, bends in zip(bodies, heading_words, flexible, strict=True)
-    ]
+    smallest = _smallest_widths(rows, flexible)
     widths = [
-        max(body, len(column[0]), least)
-        for body, column, least in zip(bodies, columns, smallest, strict=True)
+        max(*map(len, column), least) for column, least in zip(columns, smallest, strict=True)
     ]
     while sum(widths) + gap * (len(widths) - 1) > width:
         spare = [size - least for size, least in zip(widths, smallest, strict=True)]

@@ -58,6 +58,7 @@ def test_participants_read_what_the_task_is(app, tiny, task):
     said = words(at)
     assert participant_view.HOW[task].split(".")[0] in said
     assert "briefly" in said
+    assert ("one after the other" in said) == (task == "same-different")
     at.button(key="sitting_begin").click().run()
     assert not at.exception
     assert not at.error

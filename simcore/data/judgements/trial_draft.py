@@ -145,7 +145,8 @@ def validate(
         BadDataError: no trial is left.
     """
     if not draft.group:
-        raise BadDataError("The files hold no trial. Check that they are complete.")
+        reason = f" ({'; '.join(draft.notes)})" if draft.notes else ""
+        raise BadDataError(f"The files hold no usable trial{reason}. Check that they are complete.")
     problems = [
         draft.problems.get(name, "" if image_names.is_file(path) else f"There is no file {path}.")
         for name, path in zip(draft.ids, draft.paths, strict=True)

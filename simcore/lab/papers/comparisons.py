@@ -14,7 +14,8 @@ from simcore.evaluate.statistics.ratio import ratio_interval
 from simcore.results import Result, Table
 from simcore.types import Array, Score
 
-COLUMNS = ("quantity", "printed", "here", "printed / best single", "here / best single")
+COLUMNS = ("quantity", "printed", "here")
+BEST_SINGLE = "best single"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class Compared(Result):
     Attributes:
         quantity: what it is.
         printed, own: the number in the paper and one's own.
-        printed_ratio, own_ratio: the same, divided by that of the best single representation.
+        printed_ratio, own_ratio: the same, divided by that of the best single representation, or by
+            what else the table names.
     """
 
     quantity: str
@@ -121,8 +123,12 @@ def printed_ratio(value: float, single: float) -> Amount:
     return Amount(value / single)
 
 
-def table(rows: Sequence[Compared]) -> Table:
-    """One row per quantity; the ratios are left out where no row has one."""
+def table(rows: Sequence[Compared], baseline: str = BEST_SINGLE) -> Table:
+    """One row per quantity; the ratios are left out where no row has one.
+
+    Args:
+        baseline: what the ratios are to.
+    """
     cells = [
         (
             row.quantity,
@@ -134,5 +140,6 @@ def table(rows: Sequence[Compared]) -> Table:
         for row in rows
     ]
     with_ratios = any(row.printed_ratio or row.own_ratio for row in rows)
-    count = len(COLUMNS) if with_ratios else 3
-    return Table(COLUMNS[:count], tuple(row[:count] for row in cells))
+    ratios = (f"printed / {baseline}", f"here / {baseline}") if with_ratios else ()
+    columns = (*COLUMNS, *ratios)
+    return Table(columns, tuple(row[: len(columns)] for row in cells))

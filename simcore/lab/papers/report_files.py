@@ -122,7 +122,7 @@ def tables_of(section: Section) -> list[Table]:
     """The tables of a section, titled: printed beside own, all own numbers, all printed ones."""
     tables = []
     if section.compared:
-        table = comparisons.table(section.compared)
+        table = comparisons.table(section.compared, section.baseline)
         tables.append(Table(table.columns, table.rows, "printed and measured here"))
     if section.table is not None:
         tables.append(Table(section.table.columns, section.table.rows, "measured here"))

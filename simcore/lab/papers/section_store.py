@@ -92,6 +92,7 @@ def _section(fields: JSON) -> Section:
         tuple(_chart(chart) for chart in fields["charts"]),
         tuple(Pictures(**_tuples(row)) for row in fields["pictures"]),
         fields["left_out"],
+        fields["baseline"],
     )
 
 

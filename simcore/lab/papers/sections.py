@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from simcore.lab.papers.comparisons import Compared
+from simcore.lab.papers.comparisons import BEST_SINGLE, Compared
 from simcore.lab.printed_values import PrintedTable
 from simcore.results import Cell, Result, Table, to_dict
 from simcore.types import JSON
@@ -95,6 +95,7 @@ class Section(Result):
         charts: drawn above the tables.
         pictures: rows of examples.
         left_out: whether it could not be made.
+        baseline: what the ratios of `compared` are to.
     """
 
     title: str
@@ -105,6 +106,7 @@ class Section(Result):
     charts: tuple[Chart, ...] = ()
     pictures: tuple[Pictures, ...] = ()
     left_out: bool = False
+    baseline: str = BEST_SINGLE
 
     def to_dict(self) -> JSON:
         """Title, note, pictures, and the tables as one dict per row; charts are left out."""

@@ -113,7 +113,8 @@ def _second_negatives(
     anywhere, of_two = np.arange(rows.size), np.flatnonzero(~of_eight)
     pool_of_two = of_two if np.unique(references[of_two]).size > 1 else anywhere
     negatives = np.empty(rows.size, np.int64)
-    for open_rows, pool in ((of_two, pool_of_two), (np.flatnonzero(of_eight), anywhere)):
+    for members, pool in ((of_two, pool_of_two), (np.flatnonzero(of_eight), anywhere)):
+        open_rows = members
         while open_rows.size:  # draw again where the same query was drawn
             drawn = pool[rng.integers(0, pool.size, open_rows.size)]
             usable = references[drawn] != references[open_rows]

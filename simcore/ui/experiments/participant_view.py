@@ -30,8 +30,8 @@ HOW = {  # task -> what a participant reads first
     "click, or press S or D.",
 }
 BRIEFLY = (
-    "Pictures appear only briefly, two to compare one after the other: look at the cross that "
-    "comes before them, and answer as soon as you know."
+    "The pictures appear only briefly{in_turn}: look at the cross that comes before them, and answer as "
+    "soon as you know."
 )
 LAYOUTS = {"two-afc": "between", "rank-8-2": "ring", "odd-one-out": "row"}
 NEW = "new"  # in the address, in place of a participant's code
@@ -61,10 +61,12 @@ def _welcome(name: str) -> None:
     _, middle, _ = st.columns([1, 3, 1])
     with middle:
         st.title("Which pictures look alike?")
-        hurry = f"{BRIEFLY} You" if introduction.exposure else "There is no hurry; you"
+        in_turn = ", one after the other" if introduction.task == tasks.SAME_DIFFERENT.name else ""
+        briefly = f" {BRIEFLY.format(in_turn=in_turn)}" if introduction.exposure else ""
+        you = "You" if introduction.exposure else "There is no hurry; you"
         st.markdown(
-            f"{HOW[introduction.task]} There is no right or wrong. {hurry} can pause at any time "
-            "and continue later with the same address."
+            f"{HOW[introduction.task]}{briefly} There is no right or wrong. {you} can pause at any "
+            "time and continue later with the same address."
         )
         if text:
             st.text(text, width="stretch")

@@ -42,6 +42,11 @@ def test_the_table_shows_what_is_missing_and_drops_empty_ratios():
     assert table.rows == (("a", "5.80 %", "–"), ("b", "–", "3"))
     with_ratio = [*rows, Compared("c", number(2.5), None, number(1.5), None)]
     assert comparisons.table(with_ratio).rows[2] == ("c", "2.50", "–", "1.50", "–")
+    assert comparisons.table(with_ratio).columns[3] == "printed / best single"
+    assert comparisons.table(with_ratio, "before").columns[3:] == (
+        "printed / before",
+        "here / before",
+    )
 
 
 def test_ratios_are_paired():
