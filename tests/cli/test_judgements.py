@@ -246,6 +246,31 @@ def test_bapps_is_reproduced(bapps_tree, ask, tmp_path, random_lpips, capsys):
     assert run(["reproduce", "bapps", "bapps-jnd,bapps-jnd"]) == 1
 
 
+def test_printed_numbers_are_beside_the_validation_part(bapps_tree, ask):
+    """BAPPS added with its training part has groups such as val/cnn."""
+    bapps_tree({name: [0.2, 0.8] for name in ("traditional", "cnn", "mix")}, "train")
+    ask("judgements", "add", "bapps", str(bapps_tree(VOTES)))
+    told = ask("reproduce", "bapps", "bapps", "--models", "pixel-l2,ssim,color,layout")
+    best = told["sections"][-1]
+    own = {row["distortion"]: row for row in best["rows"] if row["sum"] == "plain"}
+    assert {"val/cnn", "train/cnn"} < set(own)
+    singles = [row for row in best["compared"] if row["quantity"].endswith("best single")]
+    assert len(singles) == 6
+    for row in singles:
+        name = row["quantity"].split(":")[0]
+        text = own[f"val/{name}"]["single, %"]
+        assert f"{row['own']['value']:.2f}" == text.split()[0]
+
+
+def test_a_report_names_the_similarities_it_lacks(bapps_tree, ask):
+    ask("judgements", "add", "bapps", str(bapps_tree(VOTES)))
+    told = ask("reproduce", "margaritescu2024", "bapps", "--models", "resnet18,color")
+    assert told["models"] == ["color"]
+    facts = {fact["name"]: fact["value"] for fact in told["header"]["facts"]}
+    assert "resnet18-f37072fd" in facts["left out: resnet18"]
+    assert not any(name.endswith(" color") for name in facts if name.startswith("left out"))
+
+
 def test_a_panel_counts_by_the_majority(bapps_tree, ask):
     ask("judgements", "add", "bapps", str(bapps_tree(VOTES)))
     told = ask("reproduce", "margaritescu2024", "bapps", "--models", "pixel-l2")

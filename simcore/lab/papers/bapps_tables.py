@@ -96,7 +96,7 @@ def table_2(judged: JudgementSet, names: Sequence[str]) -> Section:
         )
         for row in layers
     )
-    own = {(row.group, row.net): row for row in layers}
+    own = {(_distortion(row.group), row.net): row for row in layers}
     compared = [
         Compared(
             f"{group}, {net}: best layer (printed {layer}, here "
@@ -156,9 +156,9 @@ def table_3(judged: JudgementSet, names: Sequence[str]) -> Section:
 def _compared_mixtures(
     tables: dict[str, CombinationTable], without: dict[str, CombinationTable]
 ) -> list[Compared]:
-    plain = {row.group: row for row in tables["sum"].rows}
-    normalized = {row.group: row for row in tables["zsum"].rows}
-    extra = {row.group: row for row in without["sum"].rows} if without else {}
+    plain = {_distortion(row.group): row for row in tables["sum"].rows}
+    normalized = {_distortion(row.group): row for row in tables["zsum"].rows}
+    extra = {_distortion(row.group): row for row in without["sum"].rows} if without else {}
     compared = []
     for group, single, _, combined, _, parenthesized in printed_values.MIXTURES.rows:
         name = str(group)
@@ -192,6 +192,15 @@ def _compared_mixtures(
                 )
             )
     return compared
+
+
+def _distortion(group: str) -> str:
+    """The distortion of a group; the paper scores the validation part, "val/cnn" beside training.
+
+    >>> _distortion("val/cnn"), _distortion("cnn"), _distortion("train/cnn")
+    ('cnn', 'cnn', 'train/cnn')
+    """
+    return group.removeprefix("val/")
 
 
 def _combinations(judged: JudgementSet, names: Sequence[str], combine: str) -> CombinationTable:

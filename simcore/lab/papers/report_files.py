@@ -11,6 +11,7 @@ from simcore.lab.library import collections
 from simcore.lab.papers import comparisons, paper_charts
 from simcore.lab.papers.paper_report import Report
 from simcore.lab.papers.sections import Section
+from simcore.lab.printed_annex import DEVIATION
 from simcore.lab.printed_values import PrintedTable
 from simcore.results import Cell, Table, cell_text
 
@@ -129,7 +130,34 @@ def tables_of(section: Section) -> list[Table]:
     if section.printed is not None:
         printed = section.printed
         tables.append(Table(printed.columns, printed.rows, f"as printed ({printed.place})"))
-    return tables
+    return [_with_deviations(table) for table in tables]
+
+
+def _with_deviations(table: Table) -> Table:
+    """The table with each mean and its deviation, columns "x" and "x ±", as one text.
+
+    >>> _with_deviations(Table(("", "aR", "aR ±", "n"), (("a", 0.39, 0.0974, 30),))).rows
+    (('a', '0.3900 ± 0.0974', 30),)
+    """
+    places = {
+        table.columns.index(name.removesuffix(DEVIATION)): place
+        for place, name in enumerate(table.columns)
+        if name.endswith(DEVIATION) and name.removesuffix(DEVIATION) in table.columns
+    }
+    kept = [place for place in range(len(table.columns)) if place not in places.values()]
+
+    def cell(row: Sequence[Cell], place: int) -> Cell:
+        mean, deviation = row[place], row[places[place]] if place in places else None
+        if not isinstance(mean, float) or not isinstance(deviation, float):
+            return mean
+        digits = max(len(f"{value}".partition(".")[2]) for value in (mean, deviation))
+        return f"{mean:.{digits}f}{DEVIATION} {deviation:.{digits}f}"
+
+    return replace(
+        table,
+        columns=tuple(table.columns[place] for place in kept),
+        rows=tuple(tuple(cell(row, place) for place in kept) for row in table.rows),
+    )
 
 
 def about(printed: PrintedTable) -> str:

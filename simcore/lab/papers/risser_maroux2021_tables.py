@@ -218,7 +218,7 @@ def backbone_section(
         f"Annex, Table 1 and Figure 3: {model}",
         f"Pairs: {subsets.SUBSETS.get(question.subset, question.subset)}. {row.runs} runs, "
         f"{row.test} test pairs each, epoch selected on them as in the paper; the PCA keeps "
-        f"{100 * row.variance:.1f} % of the variance of {row.size} dimensions.",
+        f"{100 * row.variance:.1f} % of the variance of {row.size:,} dimensions.",
         Table(
             ("aR, mean ± deviation", *(f"@{k}" for k in asymmetric_recall.KS)),
             tuple(

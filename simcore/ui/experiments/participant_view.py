@@ -30,8 +30,8 @@ HOW = {  # task -> what a participant reads first
     "click, or press S or D.",
 }
 BRIEFLY = (
-    "The pictures appear only briefly{in_turn}: look at the cross that comes before them, and answer as "
-    "soon as you know."
+    "The pictures appear only briefly{in_turn}: look at the cross that comes before them, and "
+    "answer as soon as you know."
 )
 LAYOUTS = {"two-afc": "between", "rank-8-2": "ring", "odd-one-out": "row"}
 NEW = "new"  # in the address, in place of a participant's code

@@ -13,6 +13,7 @@ from simcore.ui.widgets import escape_markdown
 
 FORMATS = report_files.FORMATS
 MANY_CHARTS = 2  # more are panels of one figure, drawn in two columns
+MANY_COLUMNS = 9  # of two tables; with more, they are beneath each other
 
 
 def header(facts: ReportHeader) -> None:
@@ -56,7 +57,9 @@ def section(content: Section, number: int) -> None:
     tables = report_files.tables_of(content)
     if content.compared:
         _table(tables.pop(0))
-    for column, table in zip(st.columns(max(len(tables), 1)), tables, strict=False):
+    is_narrow = len(tables) > 1 and sum(len(table.columns) for table in tables) <= MANY_COLUMNS
+    places = st.columns(len(tables)) if is_narrow else [st.container() for _ in tables]
+    for column, table in zip(places, tables, strict=True):
         with column:
             st.caption(escape_markdown(table.title[:1].upper() + table.title[1:]))
             _table(table)

@@ -3,11 +3,12 @@
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from simcore.lab import html_document
+from simcore.lab import html_document, printed_annex
 from simcore.lab.papers import paper_charts, report_files
 from simcore.lab.papers.comparisons import Compared, percentage
 from simcore.lab.papers.paper_report import Report
@@ -32,6 +33,21 @@ def report():
         charts=(Chart("lines", "k", "recall, %", tuple(series), log_x=True),),
     )
     return Report(header, EVIL, 3, ("hog",), (section, Section("empty", EVIL, left_out=True)))
+
+
+def test_a_deviation_is_beside_its_mean_in_every_format(report):
+    columns = ("model", "aR", "aR ±", "PCA", "n ±")
+    rows = (("here", 0.405, 0.0913, 0.1, 3.0), ("printed", 0.1781, None, None, None))
+    section = Section("annex", table=Table(columns, rows), printed=printed_annex.ANNEX)
+    own, printed = report_files.tables_of(section)
+    assert own.columns == ("model", "aR", "PCA", "n ±")
+    assert own.rows == (("here", "0.4050 ± 0.0913", 0.1, 3.0), ("printed", 0.1781, None, None))
+    row = dict(zip(printed.columns, printed.rows[0], strict=True))
+    assert row["sigma 1"] == "0.1781 ± 0.0041"
+    assert row["PCA"] == 0.1357
+    whole = replace(report, sections=(section,))
+    for file_format in report_files.FORMATS.values():
+        assert "0.4050 ± 0.0913" in file_format.write(whole).replace(r"$\pm$", "±")
 
 
 def test_html_escapes(report):

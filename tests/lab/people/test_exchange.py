@@ -275,7 +275,7 @@ def test_nights_says_which_questions_its_readers_leave_out(tmp_path):
     answered("two-afc", people=2)
     written = exchange.write("one", "nights", tmp_path / "nights.zip")
     assert any("4 of 4 questions have fewer than 6 votes" in note for note in written.notes)
-    with pytest.raises(BadDataError, match="no usable trial .*4 triplets with fewer than 6 votes"):
+    with pytest.raises(BadDataError, match=r"no usable trial .*4 triplets with fewer than 6 votes"):
         judgement_catalog.add("nights", tmp_path / "nights.zip", name="few")
 
 
