@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 MIN_WIDTH = 10  # of a column whose texts may be wrapped
+NAME_WIDTH = 20  # up to which no word in the first column is broken
 _PIECE = re.compile(r"[^\s,;:/@|+_-]*[\s,;:/@|+_-]+|[^\s,;:/@|+_-]+")
 
 
@@ -66,10 +67,14 @@ def _smallest_widths(rows: Sequence[Sequence[str]], flexible: Sequence[bool]) ->
     columns = list(zip(*rows, strict=True))
     bodies = [max((len(text) for text in column[1:]), default=0) for column in columns]
     heading_words = [max(map(len, column[0].split()), default=0) for column in columns]
-    return [
+    smallest = [
         max(min(body, MIN_WIDTH) if bends else body, words)
         for body, words, bends in zip(bodies, heading_words, flexible, strict=True)
     ]
+    if smallest and flexible[0]:
+        lengths = (len(word.rstrip()) for row in rows for word in _PIECE.findall(row[0]))
+        smallest[0] = max(smallest[0], min(max(lengths, default=0), NAME_WIDTH))
+    return smallest
 
 
 def fit(

@@ -66,6 +66,14 @@ def test_columns_that_do_not_fit_are_beneath_each_other_with_the_names(
         assert len(blocks) == 1
 
 
+def test_the_names_of_rows_are_not_broken():
+    rows = [["backbone", *"abcd"], ["mobilenetv2", *["one or two words"] * 4]]
+    (block,) = wrapping.blocks(rows, [True] * 5, 70)
+    fitted = wrapping.fit(rows, [True] * 5, 70)
+    assert fitted[1][0] == "mobilenetv2"
+    assert block == [0, 1, 2, 3, 4]
+
+
 def test_rows_are_told_apart_by_as_many_columns_as_it_takes():
     head = ["backbone", "numbers", "first", "second"]
     rows = [head, ["barlow", "here", "0.1234", "0.2345"], ["barlow", "printed", "0.1", "0.2"]]

@@ -17,7 +17,7 @@ from simcore import memory
 from simcore.data import cache_dir, state_files
 from simcore.data.judgements.trials import JudgementSet, OddOneOut, SameDifferent
 from simcore.data.store.feature_store import FeatureStore
-from simcore.errors import BadDataError, SimError, unknown_name
+from simcore.errors import BadDataError, SimError, UnknownNameError, unknown_name
 from simcore.evaluate.judgements import triplets
 from simcore.lab.library import features
 from simcore.models import forward, registry, weights
@@ -175,7 +175,15 @@ def available(judged: JudgementSet) -> list[str]:
     """Backbones and distances that are ready for these judgements, in the registry's order."""
     order = {name: k for k, name in enumerate(registry.names())}
     stored = sorted(FeatureStore.shared().backbones(), key=lambda name: order.get(name, len(order)))
-    return [name for name in (*stored, *pair_distances.NAMES) if ready(judged, name)]
+    return [name for name in (*stored, *pair_distances.NAMES) if _is_known_and_ready(judged, name)]
+
+
+def _is_known_and_ready(judged: JudgementSet, name: str) -> bool:
+    """Features may be of a backbone of another process, or of a learned one whose base is gone."""
+    try:
+        return ready(judged, name)
+    except UnknownNameError:
+        return False
 
 
 def values(judged: JudgementSet, name: str, metric: str = OWN) -> Array:

@@ -129,14 +129,14 @@ def _second_negatives(
             if alternatives.size:
                 negatives[k] = rng.choice(alternatives)
     shown = numbers[trials]
-    for k in np.flatnonzero((numbers[negatives][:, None] == shown).any(axis=1)):
-        pool = anywhere if of_eight[k] else pool_of_two
-        others = trials[pool[references[pool] != references[k]]].ravel()
-        others = others[~np.isin(numbers[others], shown[k])]
+    for clash in np.flatnonzero((numbers[negatives][:, None] == shown).any(axis=1)):
+        pool = anywhere if of_eight[clash] else pool_of_two
+        others = trials[pool[references[pool] != references[clash]]].ravel()
+        others = others[~np.isin(numbers[others], shown[clash])]
         if not others.size:
             raise BadDataError(
                 f"A part of {judgements.name!r} has no image for the second negative of a "
                 "quadruplet: all trials show the same images. Choose another paradigm."
             )
-        negatives[k] = rng.choice(others)
+        negatives[clash] = rng.choice(others)
     return negatives

@@ -18,9 +18,11 @@ from simcore.lab.judgements import (
 )
 from simcore.lab.judgements.agreement import JudgementQuestion
 from simcore.lab.library import collections, features, models
+from simcore.models import registry
 from simcore.types import Monitor
 from tests.conftest import cache_below, make_bapps
 from tests.data.judgements.conftest import known, known_cache
+from tests.lab.conftest import register
 
 __all__ = ["known", "known_cache"]
 
@@ -165,6 +167,16 @@ def test_stored_similarities_are_not_computed_again(bapps_tree):
     assert not pair_similarities.ready(judged, "ms-ssim")
     with pytest.raises(BadDataError, match="simcore evaluate triplets mine --models ms-ssim"):
         pair_similarities.values(judged, "ms-ssim")
+
+
+def test_features_of_a_backbone_that_is_not_registered_are_not_offered(judged):
+    """Those of a torch module of another process are in the store, too."""
+    name = register()
+    judged = sets.open_("mine")
+    pair_similarities.prepare(judged, [name])
+    assert name in pair_similarities.available(judged)
+    registry.forget(name)
+    assert pair_similarities.available(judged) == ["layout", "color", "pixel-l2"]
 
 
 def test_unavailable_similarities_are_reported(judged):
