@@ -84,3 +84,32 @@ def test_same_or_different_is_timed_by_the_browser(many, chromium):
     for answer in given:
         assert EXPOSURE - 20 < answer.exposed < EXPOSURE + 100
         assert answer.seconds > EXPOSURE / 1000  # counted from the second image
+
+
+@pytest.mark.parametrize(
+    ("task", "key", "place"),
+    [("mafc", "2", 1), ("two-afc", "ArrowRight", 1), ("odd-one-out", "3", 2)],
+)
+def test_one_choice_by_keyboard_and_on_a_phone(many, chromium, task, key, place):
+    experiments.create(
+        "one", many, Plan((Condition("random", count=2),), 4, task=task, exposure=EXPOSURE)
+    )
+    with running() as app:
+        ana, ben = visit(chromium, app), visit(chromium, app, has_touch=True, is_mobile=True)
+        ben.page.set_viewport_size({"width": 390, "height": 844})
+        for visitor in (ana, ben):
+            begin(visitor, app, "one")
+            for number in (1, 2):
+                waits(visitor, number)
+                visitor.page.wait_for_selector(".veiled")  # the pictures are gone again
+                if visitor is ana:
+                    ana.page.keyboard.press(key)
+                else:
+                    ben.page.locator(".choices button").first.tap()
+            visitor.page.get_by_text("Thank you").wait_for()
+            assert visitor.errors == []
+            main = visitor.page.locator("[data-testid=stMain]")
+            assert main.evaluate("element => element.scrollWidth <= element.clientWidth")
+    assert [answer.place for answer in answers("one")] == [place, place, 0, 0]
+    for answer in answers("one"):
+        assert EXPOSURE - 20 < answer.exposed < EXPOSURE + 100
