@@ -61,7 +61,7 @@ def examples(
         triplet_sets.check_second_negatives(judgements, rows)
         numbers = image_numbers(triplets)
         allowed = _allowed_images(numbers, split, part)
-        second = _second_negatives(judgements, rows, trials, allowed, numbers, seed)
+        second = _second_negatives(judgements, rows, trials, allowed, numbers, seed=seed)
         negatives = np.c_[negatives, second]
     part_trials = triplets.take(getattr(split, part))
     singles = np.unique(np.concatenate([part_trials.ref, part_trials.left, part_trials.right]))
@@ -90,6 +90,7 @@ def _second_negatives(
     trials: Array,
     allowed: Array,
     numbers: Array,
+    *,
     seed: int,
 ) -> Array:
     """(n,) second negatives: of the same trial if one of its images is allowed, else of another.
