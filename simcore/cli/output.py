@@ -309,6 +309,7 @@ def table(
 def _print_grid(table: Table) -> None:
     """Print a table, its columns beneath each other where they do not fit beside each other."""
     from rich.console import Console
+    from rich.text import Text
 
     # A pipe has no width of its own, and in rich's 80 columns long names would wrap.
     has_width = Console().is_terminal or "COLUMNS" in os.environ
@@ -322,18 +323,16 @@ def _print_grid(table: Table) -> None:
         all(isinstance(row[number], int | float | None) for row in table.rows)
         for number in range(len(columns))
     ]
-    title = table.title
+    if table.title:  # not in the grid, which may be narrower
+        console.print(Text(table.title, style="bold"))
     for block in wrapping.blocks(texts, flexible, console.width):
         part = [[row[number] for number in block] for row in texts]
         part = wrapping.fit(part, [flexible[number] for number in block], console.width)
         settings = [(numeric[number], is_numbers[number]) for number in block]
-        console.print(_grid(title, part, settings))
-        title = ""
+        console.print(_grid(part, settings))
 
 
-def _grid(
-    title: str, texts: Sequence[Sequence[str]], settings: Sequence[tuple[bool, bool]]
-) -> "RichTable":
+def _grid(texts: Sequence[Sequence[str]], settings: Sequence[tuple[bool, bool]]) -> "RichTable":
     """A table of rich; its first row holds the headings.
 
     Args:
@@ -344,9 +343,6 @@ def _grid(
     from rich.table import Table as RichTable
 
     grid = RichTable(
-        title=title or None,
-        title_justify="left",
-        title_style="bold",
         box=box.SIMPLE_HEAD,  # frames would cost a fifth of 80 columns
         pad_edge=False,
         padding=(0, 1),

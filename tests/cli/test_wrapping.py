@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from simcore.__main__ import run
 from simcore.cli import output, wrapping
 from simcore.lab import printed_annex
+from simcore.results import Table
 
 TEXT = st.text("ab+-_ :/", max_size=40)
 
@@ -81,6 +82,11 @@ def test_rows_are_told_apart_by_as_many_columns_as_it_takes():
     assert blocks == [[0, 1, 2], [0, 1, 3]]
     same = [head, *[["barlow", "here", "0.1234", "0.2345"]] * 2]
     assert wrapping.blocks(same, [True, True, False, False], 20) == [[0, 1], [0, 2], [0, 3]]
+
+
+def test_a_title_is_as_wide_as_the_terminal_not_as_its_table(capsys):
+    output.table(Table(("recall", "ratio"), (("aR@1", 2.25),), "Annex, Table 1: all [backbones]"))
+    assert capsys.readouterr().out.splitlines()[0] == "Annex, Table 1: all [backbones]"
 
 
 def test_a_wide_table_is_printed_whole(monkeypatch, capsys):
