@@ -6,7 +6,8 @@ length 1 each before they are concatenated (risser-maroux2021, annex), so that n
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain, islice
 from typing import Any
 
 from simcore.errors import BadDataError, unknown_name
@@ -60,21 +61,41 @@ def embedder(module: Any, outputs: tuple[LayerOutput, ...], device: str) -> Embe
     Raises:
         UnknownNameError: the module has no layer of that name.
     """
+    return joint_embedder(module, (outputs,), device)
+
+
+def joint_embedder(
+    module: Any, backbones: Sequence[tuple[LayerOutput, ...]], device: str
+) -> Embedder:
+    """Several backbones that read one module: one forward pass, their features side by side.
+
+    Args:
+        backbones: the layers of each.
+
+    Raises:
+        UnknownNameError: the module has no layer of that name.
+    """
     import torch
 
     module = module.eval().to(device=device, memory_format=torch.channels_last)
-    reader = _LayerReader(module, outputs)
+    reader = _LayerReader(module, tuple(chain.from_iterable(backbones)))
     lock = threading.Lock()  # the hooks of all threads would write into the same dict
 
     def embed(images: Any) -> Any:
         with lock:
-            vectors = [vector.float() for vector in reader(images)]
-        if len(vectors) == 1:
-            return vectors[0]
-        unit = [torch.nn.functional.normalize(vector, dim=1) for vector in vectors]
-        return torch.cat(unit, dim=1)
+            vectors = iter([vector.float() for vector in reader(images)])
+        return torch.cat([_features(list(islice(vectors, len(o)))) for o in backbones], dim=1)
 
     return trainable(embed, module)
+
+
+def _features(vectors: list[Any]) -> Any:
+    """The features of one backbone, (B, D), from its pooled layers."""
+    import torch
+
+    if len(vectors) == 1:
+        return vectors[0]
+    return torch.cat([torch.nn.functional.normalize(vector, dim=1) for vector in vectors], dim=1)
 
 
 def output_dim(

@@ -1,7 +1,8 @@
 """Networks as backbones: an architecture, a checkpoint, and the layers that are read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,39 @@ def backbone_spec(
         n_parameters=n_parameters,
         map_layout=_map_layout(net),
     )
+
+
+def joint_spec(specs: Sequence[BackboneSpec]) -> BackboneSpec:
+    """Backbones that read the same network (`network_key`) as one, which passes it once.
+
+    Its features are theirs side by side: (B, D1 + D2 + ...). It has no cached features of its own.
+    """
+    first, networks = specs[0], [spec.net for spec in specs if spec.net is not None]
+    (file,) = first.weights
+    net = replace(networks[0], outputs=tuple(chain.from_iterable(net.outputs for net in networks)))
+
+    def load(device: str) -> Embedder:
+        module = load_network(net, weights.path(file))
+        return layers.joint_embedder(module, [net.outputs for net in networks], device)
+
+    return BackboneSpec(
+        name=" + ".join(spec.name for spec in specs),
+        dim=sum(spec.dim for spec in specs),
+        load=load,
+        preprocessing=first.preprocessing,
+        weights=first.weights,
+        version=max(spec.version for spec in specs),
+        net=net,
+    )
+
+
+def network_key(spec: BackboneSpec) -> object:
+    """Equal for backbones that differ in nothing but the layers they read; None without network."""
+    if spec.net is None or len(spec.weights) != 1 or spec.preprocessing.raw:
+        return None
+    net = spec.net
+    loading = (net.build, net.convert_state, net.build_from_state, net.remove_head)
+    return loading, net.file_format, spec.weights, spec.preprocessing, spec.version
 
 
 def _map_layout(net: NetworkSpec) -> MapLayout | None:

@@ -99,10 +99,8 @@ def compile_networks(name: str, models: Sequence[str], *, device: str = "auto") 
         return
     images = _all_images(collections.open_as_added(name))
     specs = [registry.get(model) for model in registry.expand_groups(list(models))]
-    needed = [spec for spec in specs if not features.has_features(images, spec.name)]
-    networks = [spec for spec in needed if compiled.supports(spec)]
-    for backbone, embed in extraction.load_all(networks, device)[0].items():
-        compiled.for_cpu(registry.get(backbone), embed, len(images))
+    networks = [spec for spec in specs if compiled.supports(spec)]
+    extraction.compile_networks(images, networks, store=FeatureStore.shared())
 
 
 def extract_images(images: ImageSet, models: Sequence[str], monitor: Monitor = Monitor()) -> None:

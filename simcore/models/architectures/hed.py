@@ -5,7 +5,7 @@ side outputs) and `fuse`. They expect BGR; their first kernels are reversed inst
 stay RGB. Input: 0..255 minus the mean of ImageNet.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,11 @@ class HED(nn.Module):
     Layers are called as in VGG16: `conv4_3` is the convolution with its ReLU.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, descriptors: Mapping[str, Callable[[Tensor], Tensor]] = {}) -> None:
+        """
+        Args:
+            descriptors: layers after the contours, (B, 1, H, W) -> (B, D), by name.
+        """
         super().__init__()
         before = 3
         for stage, (channels, count) in enumerate(STAGES, 1):
@@ -33,6 +37,10 @@ class HED(nn.Module):
             self.add_module(f"side{stage}", nn.Conv2d(channels, 1, 1))
         self.pool = nn.MaxPool2d(2, ceil_mode=True)
         self.fuse = nn.Conv2d(len(STAGES), 1, 1)
+        self.contours = nn.Sigmoid()
+        self.descriptors = tuple(descriptors)
+        for name, describe in descriptors.items():
+            self.add_module(name, _Descriptor(describe))
 
     def forward(self, images: Tensor) -> Tensor:
         """Sides are resized to the input and fused."""
@@ -46,24 +54,22 @@ class HED(nn.Module):
             if stage > 1:
                 side = nn.functional.interpolate(side, images.shape[2:], mode="bilinear")
             sides.append(side)
-        return torch.sigmoid(self.fuse(torch.cat(sides, 1)))
+        contours: Tensor = self.contours(self.fuse(torch.cat(sides, 1)))
+        for name in self.descriptors:  # read as layers
+            self.get_submodule(name)(contours)
+        return contours
 
 
-class DescribedContours(nn.Module):
-    """HED, and a descriptor of its contours."""
+class _Descriptor(nn.Module):
+    """A function of contours as a layer."""
 
     def __init__(self, describe: Callable[[Tensor], Tensor]) -> None:
-        """
-        Args:
-            describe: contours (B, 1, H, W) -> (B, D).
-        """
         super().__init__()
-        self.hed = HED()
         self.describe = describe
 
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) -> (B, D)."""
-        return self.describe(self.hed(images))
+    def forward(self, contours: Tensor) -> Tensor:
+        """(B, 1, H, W) -> (B, D)."""
+        return self.describe(contours)
 
 
 def state(checkpoint: Checkpoint) -> StateDict:
@@ -76,11 +82,6 @@ def state(checkpoint: Checkpoint) -> StateDict:
     if (first := named.get("conv1_1.0.weight")) is not None:
         named["conv1_1.0.weight"] = first.flip(1)  # BGR -> RGB
     return named
-
-
-def described_state(checkpoint: Checkpoint) -> StateDict:
-    """A file's state for `DescribedContours`."""
-    return {f"hed.{name}": value for name, value in state(checkpoint).items()}
 
 
 def _renamed(tensors: StateDict) -> Iterator[tuple[str, Tensor]]:

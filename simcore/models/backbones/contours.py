@@ -4,7 +4,6 @@ The trunk was trained from ImageNet's VGG16 at a small learning rate, and is clo
 layers are read as of any network, such as `vgg16-hed[conv3_3+conv5_3:max]`.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -37,31 +36,22 @@ GROUP = "contours"
 PAPER = "Xie and Tu 2015, arXiv 1504.06375"
 
 
-def _build_trunk() -> Any:
+def _build() -> Any:
     from simcore.models.architectures.hed import HED
 
     return HED()
 
 
-def _trunk_state(checkpoint: Any) -> Any:
+def _build_described() -> Any:
+    from simcore.models.architectures.hed import HED
+
+    return HED({"orientations": orientation_blocks, "layout": _contour_map})
+
+
+def _state(checkpoint: Any) -> Any:
     from simcore.models.architectures import hed
 
     return hed.state(checkpoint)
-
-
-def _described_state(checkpoint: Any) -> Any:
-    from simcore.models.architectures import hed
-
-    return hed.described_state(checkpoint)
-
-
-def _describer(describe: Callable[[Any], Any]) -> Callable[[], Any]:
-    def build() -> Any:
-        from simcore.models.architectures.hed import DescribedContours
-
-        return DescribedContours(describe)
-
-    return build
 
 
 def draw(image: Array) -> Array:
@@ -98,9 +88,7 @@ def draw(image: Array) -> Array:
 
 @lru_cache(maxsize=1)
 def _contour_network(file: Path) -> Any:
-    return nets.load_network(
-        NetworkSpec(_build_trunk, (), _trunk_state, file_format="keras"), file
-    ).eval()
+    return nets.load_network(replace(NETWORK, build=_build), file).eval()
 
 
 def _contour_map(contours: Any) -> Any:
@@ -135,34 +123,32 @@ def _add(
     registry.add(replace(spec, groups=groups, map_layout=map_layout or spec.map_layout))
 
 
-def _trunk(layer: str, pool: str = "avg") -> NetworkSpec:
-    return NetworkSpec(_build_trunk, (LayerOutput(layer, pool),), _trunk_state, file_format="keras")
+# One network for all: its backbones are extracted in one pass.
+NETWORK = NetworkSpec(_build_described, convert_state=_state, file_format="keras")
 
 
-def _described(describe: Callable[[Any], Any]) -> NetworkSpec:
-    return NetworkSpec(
-        _describer(describe), (LayerOutput(),), _described_state, file_format="keras"
-    )
+def _read(layer: str, pool: str = "avg") -> NetworkSpec:
+    return replace(NETWORK, outputs=(LayerOutput(layer, pool),))
 
 
 _add(
     "vgg16-hed",
     512,
-    _trunk("conv4_3"),
+    _read("conv4_3"),
     ("networks", GROUP),
     "VGG16 trained to draw contours, its fourth stage.",
 )
 _add(
     "vgg16-hed-grid",
     512 * 9,
-    _trunk("conv4_3", "grid"),
+    _read("conv4_3", "grid"),
     ("grid", GROUP),
     "VGG16 trained to draw contours, pooled on a 3 x 3 grid: position matters.",
 )
 _add(
     "contours",
     (CELLS - 1) ** 2 * 4 * 9,
-    _described(orientation_blocks),
+    _read("orientations"),
     (GROUP,),
     "Shape: histograms of oriented gradients of contours that a network draws.",
     map_layout=BLOCKS,
@@ -170,7 +156,7 @@ _add(
 _add(
     "contours-map",
     MAP * MAP,
-    _described(_contour_map),
+    _read("layout"),
     (GROUP,),
     "Layout of contours: where a network draws them, blurred.",
     map_layout=MapLayout(MAP),

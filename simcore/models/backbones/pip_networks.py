@@ -58,11 +58,17 @@ def _lite_builder(number: int) -> Callable[[], Any]:
     return build
 
 
-def _net(build: Callable[[], Any], file: WeightFile, layer: str, pool: str = "avg") -> NetworkSpec:
+def _net(build: Callable[[], Any], file: WeightFile) -> NetworkSpec:
     def convert_state(checkpoint: Checkpoint) -> StateDict:
         return state_dicts.match_by_position(build(), state_dicts.tensors(checkpoint), file.file)
 
-    return NetworkSpec(build, (LayerOutput(layer, pool),), convert_state=convert_state)
+    return NetworkSpec(build, convert_state=convert_state)
+
+
+# Once per network: backbones that read it at different layers are extracted in one pass.
+_MOBILENET_NET = _net(_build_mobilenet, MOBILENET)
+_LITE_FILES = (LITE0, LITE1, LITE2)
+_LITE_NETS = [_net(_lite_builder(number), file) for number, file in enumerate(_LITE_FILES)]
 
 
 def _add_mobilenet(
@@ -71,7 +77,7 @@ def _add_mobilenet(
     spec = nets.backbone_spec(
         name,
         dim,
-        _net(_build_mobilenet, MOBILENET, layer, pool),
+        replace(_MOBILENET_NET, outputs=(LayerOutput(layer, pool),)),
         MOBILENET,
         n_parameters=2_223_872,
         license="MIT (package)",
@@ -84,12 +90,12 @@ def _add_mobilenet(
 def _add_lite(
     number: int, suffix: str, dim: int, groups: tuple[str, ...], layer: str, pool: str = "avg"
 ) -> None:
-    file = (LITE0, LITE1, LITE2)[number]
+    file = _LITE_FILES[number]
     grid = " before its head, pooled on a 3 x 3 grid: position matters" if pool == "grid" else ""
     spec = nets.backbone_spec(
         f"efficientnet-lite{number}{suffix}",
         dim,
-        _net(_lite_builder(number), file, layer, pool),
+        replace(_LITE_NETS[number], outputs=(LayerOutput(layer, pool),)),
         file,
         n_parameters=(3_371_008, 4_135_680, 4_811_072)[number],
         license="Apache-2.0",

@@ -11,7 +11,7 @@ from simcore.data.store.feature_key import FeatureKey
 from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import SimError
 from simcore.models import compiled, forward, registry, weights
-from simcore.models.extract import batch_sizes, worker_processes
+from simcore.models.extract import batch_sizes, joint_networks, worker_processes
 from simcore.models.extract.extraction_run import Alter, BackboneTask, ExtractionRun, Sink
 from simcore.models.spec import BackboneSpec, Derivation, Embedder
 from simcore.types import Features, ImageSet, Monitor, Skipped
@@ -203,44 +203,90 @@ def _extract_embedded(
     start_time = time.monotonic()
     feature_keys = {spec.name: feature_key(spec, precision) for spec in specs}
     damaged = tuple(filter(None, map(store.mend, feature_keys.values())))
-    todo = {name: set(store.missing(key, images.keys)) for name, key in feature_keys.items()}
+    missing = {name: set(store.missing(key, images.keys)) for name, key in feature_keys.items()}
+    cached = {name: len(images) - len(keys) for name, keys in missing.items()}
     # A network whose features are complete is not even loaded.
-    needed = [spec for spec in specs if todo[spec.name]]
+    needed = [spec for spec in specs if missing[spec.name]]
     if needed:
         monitor.report("loading networks", 0, len(needed), overall=0)
-    embedders, unavailable = load_all(needed, device)
+    fast = device == "cpu" and precision == "fp32"
+    work, unavailable = _planned(needed, missing, device, fast)
     if needed:
         monitor.report("loading networks", len(needed), len(needed), overall=0)
-    if device == "cpu" and precision == "fp32":
-        embedders |= {
-            spec.name: compiled.for_cpu(spec, embedders[spec.name], len(todo[spec.name]))
-            for spec in specs
-            if spec.name in embedders
-        }
-    with worker_processes.with_workers(embedders, list(specs), todo, device) as parallel:
-        tasks = [
-            BackboneTask(
-                spec,
-                parallel[spec.name],
-                store,
-                feature_keys[spec.name],
-                todo[spec.name],
-                _batch_size(parallel[spec.name], feature_keys[spec.name], device, batch),
-            )
-            for spec in specs
-            if spec.name in parallel
-        ]
+    computed = dict.fromkeys((spec.name for spec in specs if spec.name not in unavailable), 0)
+    todo = {part.spec.name: part.todo for part in work}
+    embedders = {part.spec.name: part.embed for part in work}
+    part_specs = [part.spec for part in work]
+    with worker_processes.with_workers(embedders, part_specs, todo, device) as parallel:
+        tasks = []
+        for part in work:
+            keys = tuple(feature_keys[spec.name] for spec in part.members)
+            embed, key = parallel[part.spec.name], feature_key(part.spec, precision)
+            sink = store if len(keys) == 1 else joint_networks.SplitSink(store, keys)
+            size = _batch_size(embed, key, device, batch)
+            tasks.append(BackboneTask(part.spec, embed, sink, key, part.todo, size))
         unit = batch or batch_sizes.sizes(device)[-1]
         skipped = ExtractionRun(tasks, device, precision, unit, alter).run(images, monitor)
-    usable = [spec.name for spec in specs if spec.name not in unavailable]
+    for part, task in zip(work, tasks, strict=True):
+        for spec in part.members:
+            computed[spec.name] += task.done
     return ExtractionReport(
-        dict.fromkeys(usable, 0) | {task.spec.name: task.done for task in tasks},
-        {name: len(images) - len(todo[name]) for name in usable},
+        computed,
+        {name: cached[name] for name in computed},
         tuple(skipped),
         unavailable,
         time.monotonic() - start_time,
         damaged,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A loaded network, and the images that pass it for one or several backbones."""
+
+    spec: BackboneSpec
+    members: tuple[BackboneSpec, ...]
+    embed: Embedder
+    todo: set[str]
+
+
+def _planned(
+    specs: Sequence[BackboneSpec], missing: Mapping[str, set[str]], device: str, fast: bool
+) -> tuple[list[_Part], dict[str, str]]:
+    """The networks that compute what is missing, and the reasons why others cannot be loaded.
+
+    Args:
+        fast: whether networks are compiled for the CPU.
+    """
+    parts, unavailable = list[_Part](), dict[str, str]()
+    todo = {spec.name: set(missing[spec.name]) for spec in specs}
+    joints = joint_networks.joint_networks(specs, todo)
+    for joint in joints:
+        for spec in joint.members:
+            todo[spec.name] -= joint.todo
+    alone = [(spec, (spec,), todo[spec.name]) for spec in specs if todo[spec.name]]
+    together = [(joint.spec, joint.members, set(joint.todo)) for joint in joints]
+    for spec, members, keys in (*together, *alone):
+        try:
+            # A joint network is in no registry: kept in memory, it would only push out others.
+            embed = forward.load(spec, device) if len(members) == 1 else spec.load(device)
+        except SimError as error:
+            unavailable |= dict.fromkeys((member.name for member in members), str(error))
+            continue
+        if fast:
+            embed = compiled.for_cpu(spec, embed, len(keys), [member.dim for member in members])
+        parts.append(_Part(spec, members, embed, keys))
+    return parts, unavailable
+
+
+def compile_networks(
+    images: ImageSet, specs: Sequence[BackboneSpec], *, store: FeatureStore
+) -> None:
+    """Compile the networks that `extract` would use on a CPU for what is missing in the store."""
+    missing = {
+        spec.name: set(store.missing(feature_key(spec, "fp32"), images.keys)) for spec in specs
+    }
+    _planned([spec for spec in specs if missing[spec.name]], missing, "cpu", True)
 
 
 def extract_into(

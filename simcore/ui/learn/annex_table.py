@@ -38,8 +38,9 @@ def show(question: Question) -> None:
     models = [model for model in question.backbones if not model.startswith("learned:")]
     rows = risser_maroux2021_tables.stored_rows(question.collection, models, question.subset)
     pairs = len(sidebar.open_question(question).left)
+    place = f"{pairs:,} pairs of {escape_markdown(question.collection)}"
     st.caption(
-        f"Computed on {pairs:,} pairs of {escape_markdown(question.collection)}.",
+        f"Computed on {place}." if rows else f"Nothing is computed on the {place} yet.",
         help="A quarter of them are test pairs. Printed rows are about 4,199 other pairs, so their "
         "galleries are larger and their task is harder.",
     )
