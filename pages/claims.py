@@ -1,6 +1,7 @@
 """Claims: what the papers say, tested on a collection under every choice that they leave open."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from simcore.lab.claims import claims_evaluation
 from simcore.lab.claims.claims_evaluation import ClaimsQuestion
@@ -40,12 +41,15 @@ def show() -> None:
             )
         judged = () if values["judgements"] == NO_SET else (values["judgements"],)
         question = ClaimsQuestion(values["collection"], judgements=judged)
-        report = claims_evaluation.stored(question)
+        filters = st.columns(2)
+        paper = filters[0].selectbox("Paper", PAPER.choices({}), key=f"{PAGE}_paper")
+        with widgets.placeholder("Reading the verdicts", 36, 420):
+            report = claims_evaluation.stored(question)
         _job(question, report)
         if report.computed[0]:
-            _verdicts(report)
+            _verdicts(report, paper, filters[1])
         else:
-            _preview(report)
+            _preview(report, paper)
         commands.show(["claims", *question.to_args()])
 
 
@@ -87,18 +91,16 @@ def _job(question: ClaimsQuestion, report: ClaimsReport) -> None:
             )
 
 
-def _preview(report: ClaimsReport) -> None:
+def _preview(report: ClaimsReport, paper: str) -> None:
     """The claims before any is tested."""
-    paper = st.selectbox("Paper", PAPER.choices({}), key=f"{PAGE}_paper")
     rows = [each for each in report.verdicts if paper in (ALL, each.claim.paper)]
     verdict_views.claims_table(rows, f"{PAGE}_preview_{paper}")
 
 
-def _verdicts(report: ClaimsReport) -> None:
+def _verdicts(report: ClaimsReport, paper: str, column: DeltaGenerator) -> None:
+    """The verdicts on the claims of a paper; a filter by verdict is drawn into `column`."""
     verdict_views.summary(report)
-    left, right = st.columns(2)
-    paper = left.selectbox("Paper", PAPER.choices({}), key=f"{PAGE}_paper")
-    outcome = right.selectbox(
+    outcome = column.selectbox(
         "Verdict",
         VERDICT.choices({}),
         format_func=lambda name: OUTCOMES.get(name, ALL),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from simcore.data import cache_dir
+from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError
 from simcore.lab.library import collections, extraction, features
 from simcore.models import adapter, forward, lineage, registry
@@ -124,3 +125,30 @@ def test_adapter_on_a_weight_file_that_was_replaced(tiny, upload, replaceable):
     before = features.embed_upload(upload, "learned:mine").values
     (lineage.weights.folder() / replaceable.file).write_bytes(b"\xf0\x00")
     assert not np.allclose(features.embed_upload(upload, "learned:mine").values, before)
+
+
+def test_an_incomplete_table_is_counted_once_until_it_changes(tiny, monkeypatch):
+    """A stopped extraction must not slow every page down."""
+    collection, store = collections.open_(tiny), FeatureStore.shared()
+    key = feature_key(registry.get("edges"), "fp32")
+    rows = [np.ones((1, key.dim), np.float32)] * 2
+    store.append(key, collection.left.keys[:2], rows)
+    reads = []
+    missing = FeatureStore.missing
+
+    def counting(self, table, keys):
+        reads.append(table.table)
+        return missing(self, table, keys)
+
+    monkeypatch.setattr(FeatureStore, "missing", counting)
+
+    def done():
+        return {c.backbone: c.done for c in collections.feature_counts(tiny)}["edges"]
+
+    assert done() == 2
+    assert key.table in reads
+    reads.clear()
+    assert done() == 2
+    assert key.table not in reads, "nothing has changed"
+    store.append(key, collection.left.keys[2:5], [rows[0]] * 3)
+    assert done() == 5
