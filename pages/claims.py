@@ -94,7 +94,8 @@ def _job(question: ClaimsQuestion, report: ClaimsReport) -> None:
 def _preview(report: ClaimsReport, paper: str) -> None:
     """The claims before any is tested."""
     rows = [each for each in report.verdicts if paper in (ALL, each.claim.paper)]
-    verdict_views.claims_table(rows, f"{PAGE}_preview_{paper}")
+    selected = verdict_views.claims_table(rows, f"{PAGE}_preview_{paper}")
+    _detail(rows, selected)
 
 
 def _verdicts(report: ClaimsReport, paper: str, column: DeltaGenerator) -> None:
@@ -115,6 +116,11 @@ def _verdicts(report: ClaimsReport, paper: str, column: DeltaGenerator) -> None:
         st.info("No claim passes this filter.")
         return
     selected = verdict_views.verdict_table(report, rows, f"{PAGE}_table_{paper}_{outcome}")
+    _detail(rows, selected)
+
+
+def _detail(rows: list[ClaimVerdict], selected: int | None) -> None:
+    """The claim that was clicked, in full; its link is this page's address."""
     chosen = _chosen(rows, selected)
     url_state.write(PAGE, {"claim": chosen.claim.id})
     verdict_views.detail(chosen)

@@ -116,7 +116,7 @@ def _draw(question: Question, name: str, view: EvaluationView) -> None:
         placeholder="–",
         height=widgets.table_height(len(view.display)),
         key=f"evaluate_table_{name}",
-        column_config={view.display.columns[0]: st.column_config.Column(pinned=True)},
+        column_config={view.display.columns[0]: widgets.name_column()},
     )
     stem = f"{question.collection}-{question.subset}-{name}"
     with st.container(horizontal=True):

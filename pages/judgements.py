@@ -82,8 +82,7 @@ def _scores(question: JudgementQuestion, ready: list[str]) -> None:
         hide_index=True,
         key=f"{PAGE}_table",
         column_config={
-            "similarity": st.column_config.Column(
-                pinned=True,
+            "similarity": widgets.name_column(
                 help="People's rows: the ceiling is the best possible score on these votes; "
                 "leave-one-out majority, how often the majority of the others agrees with one "
                 "person; inter-annotator agreement, how often two people agree.",

@@ -65,8 +65,8 @@ def _table(backbones: Sequence[BackboneInfo]) -> None:
         height="content" if len(frame) < MAX_UNSCROLLED_ROWS else 560,
         key="models.table",
         column_config={
-            "backbone": column.TextColumn(
-                pinned=True, width=185, help="The name to use on every page and command line."
+            "backbone": widgets.name_column(
+                width=185, help="The name to use on every page and command line."
             ),
             "state": column.TextColumn(
                 width=70, help="Missing: its weights are not on this computer."

@@ -3,7 +3,7 @@
 import html
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -77,6 +77,16 @@ def empty_state(text: str, page: str = "", label: str = "") -> None:
     st.info(text)
     if page and not kiosk.enabled():
         st.page_link(page, label=label, icon=":material/add:")
+
+
+def name_column(*, width: int | None = None, help: str | None = None) -> Any:
+    """The column with the names of a table's rows.
+
+    On a phone it stays in view while the table scrolls. On a larger screen it does not: Streamlit
+    writes pinned columns in gray, which means missing elsewhere.
+    """
+    phone = "Mobi" in (st.context.headers.get("User-Agent") or "")
+    return st.column_config.Column(pinned=phone, width=width, help=help)
 
 
 def table_height(rows: int) -> int:

@@ -61,7 +61,7 @@ def test_a_point_of_the_leaderboard_opens_explore(app, tiny, as_buttons, monkeyp
 
 
 def test_a_point_of_combine_opens_explore(app, tiny, as_buttons):
-    at = at_address(app, "combine", collection=tiny, models=",".join(MODELS))
+    at = at_address(app, "combine", collection=tiny, models=",".join(MODELS), missing="worst")
     point = next(b for b in at.button if b.key.startswith("by_size: sum | ") and " + " in b.key)
     members = point.key.removeprefix("by_size: sum | ").split(" + ")
     point.click().run()
@@ -69,6 +69,7 @@ def test_a_point_of_combine_opens_explore(app, tiny, as_buttons):
     assert at.title[0].value == "Explore"
     assert at.query_params["models"] == ",".join(members)
     assert at.query_params["combine"] == "sum"
+    assert at.query_params["missing"] == "worst", "the numbers of the point depend on it"
 
 
 def test_a_cell_opens_compare_on_a_pair_that_divides_the_two(app, hard_pairs, as_buttons):

@@ -20,7 +20,7 @@ from simcore.ui import charts, page_export, widgets
 from simcore.ui.widgets import escape_markdown
 
 MARKS = {"holds": "✓", "fails": "✕", "undecided": "?"}
-TWO_LINES = 57  # px; Streamlit wraps texts in rows higher than four times the font size
+THREE_LINES = 57  # px; Streamlit wraps texts in rows higher than four times the font size
 SHORT = {"lr": "L→R", "rl": "R→L"}  # values on the axes
 # Blue and vermillion differ for all kinds of color vision; the marks say the same without color.
 COLORS = {"holds": "#0072B2", "fails": "#D55E00", "undecided": "#9A9A9A"}
@@ -57,30 +57,35 @@ def terms() -> None:
             st.caption(text, help=explanation, width="content")
 
 
-def claims_table(verdicts: Sequence[ClaimVerdict], key: str) -> None:
-    """The claims before they are tested: what is tested, and the paper's own words."""
+def claims_table(verdicts: Sequence[ClaimVerdict], key: str) -> int | None:
+    """The claims before they are tested as rows; the index of the one that is clicked.
+
+    The papers' sentences are too long for rows: `detail` shows that of one claim.
+    """
     rows = [
         {
             "tested": verdict.claim.tested,
-            "sentence": f"“{verdict.claim.sentence}”",
             "paper": f"{verdict.claim.paper}, {verdict.claim.place}",
             "can be tested": "yes" if verdict.is_untested else verdict.reason,
         }
         for verdict in verdicts
     ]
-    st.dataframe(
+    event = st.dataframe(
         rows,
         hide_index=True,
         key=key,
+        on_select="rerun",
+        selection_mode="single-row",
         height=420,
-        row_height=TWO_LINES,
+        row_height=THREE_LINES,
         column_config={
-            "tested": st.column_config.Column(width=340),
-            "sentence": st.column_config.Column(width=300),
-            "paper": st.column_config.Column(width=170),
-            "can be tested": st.column_config.Column(width=200),
+            "tested": st.column_config.Column(width=480),
+            "paper": st.column_config.Column(width=220),
+            "can be tested": st.column_config.Column(width=280),
         },
     )
+    selected = event.selection.rows
+    return selected[0] if selected else None
 
 
 def summary(report: ClaimsReport) -> None:
@@ -112,7 +117,7 @@ def verdict_table(report: ClaimsReport, verdicts: Sequence[ClaimVerdict], key: s
         on_select="rerun",
         selection_mode="single-row",
         height=420,
-        row_height=TWO_LINES,
+        row_height=THREE_LINES,
         column_config={
             "verdict": st.column_config.Column(
                 width=190,

@@ -82,6 +82,7 @@ def explore_params(question: Question, models: Sequence[str], combine: str) -> Q
         "combine": combine if len(models) > 1 else "none",
         "metric": question.metric,
         "direction": question.direction,
+        "missing": question.missing,
     }
 
 

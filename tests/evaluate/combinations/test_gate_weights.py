@@ -5,9 +5,10 @@ import pytest
 
 from simcore.errors import BadDataError
 from simcore.evaluate.combinations import gate_weights, sum_weights
+from simcore.evaluate.retrieval import recall
 from simcore.recipe import Gate, Part, Recipe
 from simcore.sim import combine, gating, recipe_blocks
-from simcore.types import Features
+from simcore.types import Features, ImageSet, Pairs
 
 COUNT = 60
 
@@ -156,6 +157,28 @@ def test_missing_evidence_is_neutral_and_a_weight_of_zero_is_no_evidence():
     )
     np.testing.assert_allclose(scores[1], hog[1], atol=1e-9)  # faces say nothing about query 1
     np.testing.assert_allclose(scores[0, [1, 4]], hog[0, [1, 4]], atol=1e-9)
+
+
+def test_constant_similarities_are_a_tie_and_equal_images_tie_wherever_they_are():
+    """Also where the gate changes from query to query."""
+    parts = (Part("hog", "cosine", 0.5), Part("face", "l2", 1.0))
+    recipe = Recipe(parts, "gated", gates=(Gate("face", (0.3, 2.0)), Gate("drawing", (1.0, 0.0))))
+    queries, gallery = sides_with_faces()
+    values = gallery["hog"].values.copy()
+    values[5] = values[3]
+    faces = gallery["face"].values.copy()
+    faces[3] = faces[2]  # of the images 5 and 3
+    gallery["hog"] = Features("hog", np.arange(6), values, 6)
+    gallery["face"] = Features("face", gallery["face"].index, faces, 6)
+    ((_, scores),) = recipe_blocks.blocks(recipe, queries, gallery)
+    assert (scores[:, 5] == scores[:, 3]).all()
+    for side in (queries, gallery):
+        side["hog"] = Features("hog", np.arange(6), np.ones((6, 5)), 6)
+        side["face"] = Features("face", np.arange(6), np.ones((6, 3)), 6)
+    ids = tuple(map(str, range(6)))
+    images = ImageSet(ids, ids, ids)
+    ranks = recall.ranks_of(Pairs(images, images, np.arange(6)), recipe, queries, gallery)
+    assert (ranks == 6).all()  # every image ties, and a tie is no hit
 
 
 @pytest.mark.parametrize(

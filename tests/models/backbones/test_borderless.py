@@ -9,7 +9,7 @@ from simcore.lab.library import collections, extraction, features
 from simcore.models import forward, registry
 from simcore.models.extract import extraction as models_extraction
 from simcore.sim import metrics
-from simcore.types import Preprocessing
+from simcore.types import Features, Preprocessing
 
 
 def tiles(seed):
@@ -45,6 +45,21 @@ def test_the_better_of_both_counts(image):
     expected = [embed("hog", boxed(image))[0], embed("hog", image)[0]]
     assert np.array_equal(rows, expected)
     assert len(embed("anyborder:hog", image)) == 1  # no borders: nothing to choose from
+
+
+def test_one_color_is_no_border_and_equal_pictures_tie(image):
+    """Laws of a similarity that has one row or two: constants, ties."""
+    black = np.zeros((60, 60, 3), np.uint8)
+    assert len(embed("anyborder:hog", black)) == 1
+    assert np.array_equal(embed("borderless:color", black), embed("color", black))
+    pictures = [image, boxed(image), boxed(image), tiles(7), black]
+    rows = [embed("anyborder:hog", picture) for picture in pictures]
+    index = np.repeat(np.arange(5), [len(row) for row in rows])
+    both = Features("anyborder:hog", index, np.concatenate(rows), 5)
+    scores = metrics.pairwise(both, both, "cosine")
+    assert (scores[:, 1] == scores[:, 2]).all()
+    assert np.allclose(scores[0, :3], 1), "the same picture, with bars or without"
+    assert scores[0, 3] < 1
 
 
 def test_stored_features_are_those_of_an_upload_and_the_best_pair_counts(tmp_path, image):
