@@ -152,6 +152,7 @@ page = kiosk.navigation(
         ),
     ],
 )
+st.set_page_config(page_title=f"{page.title} · simcore")  # tabs are told apart by it
 kiosk.watch(page)
 url_state.start_with(kiosk.collection())
 job_progress.chip()

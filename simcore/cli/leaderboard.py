@@ -141,7 +141,7 @@ def _evaluate(question: "LeaderboardQuestion", *, fetch: bool, yes: bool) -> "Bo
     if plan.backbones or plan.cells:
         output.note(plan.sentence)
     if plan.download.files and not yes and sys.stdin.isatty():
-        typer.confirm("Download them?", abort=True, err=True)
+        output.confirm_download("Download them?")
     with output.resumable_monitor() as monitor:
         return evaluation.run(question, fetch=fetch, monitor=monitor)
 

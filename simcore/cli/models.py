@@ -69,8 +69,8 @@ def fetch(
 
     if not (yes or json) and sys.stdin.isatty():
         cost = library.download_cost(names(models))
-        if cost.files and not typer.confirm(_question(cost)):
-            raise typer.Abort
+        if cost.files:
+            output.confirm_download(_question(cost))
         if cost.unverified and not trust:
             trust = typer.confirm(_trust_question(cost))
     with output.monitor() as monitor:

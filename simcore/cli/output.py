@@ -286,6 +286,13 @@ def note(text: str) -> None:
         sys.stderr.write(redact(text) + "\n")
 
 
+def confirm_download(question: str) -> None:
+    """Ask before a download; "no" is no interruption, and ends the command with status 1."""
+    if not typer.confirm(question, err=True):
+        note("Nothing was downloaded.")
+        raise typer.Exit(1)
+
+
 def table(
     table: Table | Sequence[str], rows: Sequence[Sequence[Any]] = (), *, title: str = ""
 ) -> None:

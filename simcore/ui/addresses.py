@@ -66,7 +66,9 @@ class PageAddresses:
             return None
         if name in {"health", "_stcore"}:
             return None
-        home = "../" * name.count("/") or "./"
+        # A slash at the end is a level, too: below /maps/, "./" would lead back to /maps/.
+        depth = scope["path"].lstrip("/").removeprefix(base).lstrip("/").count("/")
+        home = "../" * depth or "./"
         # The first page may be called by its name, with the view that the address holds.
         query = scope["query_string"].decode("latin-1") if name == self.first else ""
         return RedirectResponse(f"{home}?{query}" if query else home, 302)

@@ -1,5 +1,6 @@
 """Charts in one style: colors for all kinds of color vision, readable in light and dark."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from simcore.ui import actions, page_export
 
 SEPARATOR = " | "  # between row and column in the customdata of a cell
 GRAY = "#7F7F7F"  # as readable on white as on black
+CELL_POINT, CELLS_WIDTH = 34, 1000  # px: of a point that answers clicks, and of a wide heat map
 DASHES = ("dot", "dash", "longdashdot")  # of the horizontal lines of one chart
 
 
@@ -154,32 +156,48 @@ def level(figure: go.Figure, value: float, name: str) -> None:
 def heat(values: Sequence[Sequence[float | None]], names: Sequence[str]) -> go.Figure:
     """A square heat map with the numbers in its cells; the color scale covers 0 to 1."""
     text = [["" if v is None else f"{v:.2f}" for v in row] for row in values]
+    labels = [
+        [
+            f"row {row}<br>column {column}<br>" + ("none" if v is None else f"{v:.3f}")
+            for column, v in zip(names, line_values, strict=True)
+        ]
+        for row, line_values in zip(names, values, strict=True)
+    ]
     lowest = min((v for row in values for v in row if v is not None), default=0.0)
+    places = list(range(len(names)))
     figure = go.Figure(
         go.Heatmap(
             z=[list(row) for row in values],
-            x=list(names),
-            y=list(names),
+            x=places,
+            y=places,
             text=text,
             texttemplate="%{text}",
-            hovertemplate="row %{y}<br>column %{x}<br>%{z:.3f}<extra></extra>",
+            hovertext=labels,
+            hoverinfo="text",
             colorscale="Cividis",
             zmin=min(0.0, lowest),
             zmax=1,
         )
-    ).update_yaxes(autorange="reversed")
-    # Cells of a heat map do not answer clicks, but points above them do.
-    cells = [(row, column) for row in names for column in names if row != column]
+    )
+    axis = {"tickvals": places, "ticktext": list(names), "zeroline": False, "showgrid": False}
+    ends = [-0.5, len(names) - 0.5]
+    figure.update_xaxes(range=ends, **axis).update_yaxes(range=ends[::-1], **axis)
+    # Cells of a heat map do not answer clicks, but points above them do: in a row, as cells are
+    # wider than high.
+    count = math.ceil(CELLS_WIDTH / max(len(names), 1) / CELL_POINT)
+    offsets = [(number + 0.5) / count - 0.5 for number in range(count)]
+    cells = [(row, column) for row in places for column in places if row != column]
+    points = [(row, column, x) for row, column in cells for x in offsets]
     return figure.add_scatter(
-        x=[column for _, column in cells],
-        y=[row for row, _ in cells],
+        x=[column + x for _, column, x in points],
+        y=[row for row, _, _ in points],
         mode="markers",
-        marker={"size": 34, "symbol": "square", "opacity": 0},
+        marker={"size": CELL_POINT, "symbol": "square", "opacity": 0},
         selected={"marker": {"opacity": 0}},
         unselected={"marker": {"opacity": 0}},
-        customdata=[f"{row}{SEPARATOR}{column}" for row, column in cells],
-        text=[f"{values[names.index(r)][names.index(c)] or 0:.3f}" for r, c in cells],
-        hovertemplate="row %{y}<br>column %{x}<br>%{text}<extra></extra>",
+        customdata=[f"{names[row]}{SEPARATOR}{names[column]}" for row, column, _ in points],
+        text=[labels[row][column] for row, column, _ in points],
+        hovertemplate="%{text}<extra></extra>",
         showlegend=False,
     )
 

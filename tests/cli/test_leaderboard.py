@@ -3,9 +3,10 @@
 import json
 
 import pytest
+import typer
 
 from simcore.__main__ import run
-from simcore.lab.leaderboard import costs
+from simcore.lab.leaderboard import costs, evaluation
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +69,22 @@ def test_misspelled_names(tiny, capsys):
     assert "Did you mean tiny?" in capsys.readouterr().err
     assert run(["leaderboard", tiny, "--post", "centre"]) == 1
     assert "Did you mean center?" in capsys.readouterr().err
+
+
+def test_a_download_is_asked_for_once_and_a_refusal_fetches_nothing(tiny, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    questions = []
+    monkeypatch.setattr(typer, "confirm", lambda text, **_: questions.append(text))
+    monkeypatch.setattr(
+        evaluation, "run", lambda *_args, **_options: pytest.fail("it went on without a consent")
+    )
+    line = ["leaderboard", tiny, "--models", "hog,mobilenetv2,contours", "--fetch"]
+    assert run(line) == 1
+    assert questions == ["Download them?"]
+    said = capsys.readouterr().err
+    assert "2 files to download (68.0 MB), 2 backbones to extract, about" in " ".join(said.split())
+    assert "Nothing was downloaded" in said
+    assert "Interrupted" not in said
+    assert run(["models", "fetch", "mobilenetv2"]) == 1
+    assert questions[1] == "1 files, 9.1 MB. Download them?"
+    assert "Interrupted" not in capsys.readouterr().err

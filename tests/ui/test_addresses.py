@@ -38,6 +38,9 @@ def test_a_page_knows_where_its_server_is(path):
         ("/a/b/c", "x=1", "../../"),
         ("/explore", "query=a%26b", "./?query=a%26b"),
         ("//evil.example/x", "", "../"),
+        ("/maps/", "", "../"),
+        ("/a/b/", "", "../../"),
+        ("/explore/", "query=a", "../?query=a"),
     ],
 )
 def test_an_unknown_address_leads_home(path, query, home):

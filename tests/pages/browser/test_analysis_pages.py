@@ -46,6 +46,22 @@ def test_each_page_by_clicks(visitor, server):
     assert_clean(visitor)
 
 
+def test_a_cell_answers_a_click_anywhere_in_it(visitor, server):
+    """Two backbones: cells many times as wide as the points that answer."""
+    page = visitor.page
+    visitor.open(f"{server}/combine?collection=tiny&models=hog,color")
+    page.get_by_role("tab", name="Complementarity", exact=True).click()
+    visitor.settle()
+    chart = page.locator(".st-key-alike .js-plotly-plot")
+    chart.scroll_into_view_if_needed()
+    plot = chart.locator(".heatmaplayer image").first.bounding_box()
+    opened = page.get_by_role("heading", name="Compare", exact=True)
+    answer = page.get_by_text("misses no pair that").or_(opened)
+    # The cell on the right above the diagonal, far from its center.
+    page.mouse.click(plot["x"] + 0.56 * plot["width"], plot["y"] + 0.25 * plot["height"])
+    answer.first.wait_for()
+
+
 @pytest.mark.slow
 def test_a_pair_opens_in_explore_and_a_near_duplicate_is_marked(own_visitor):
     visitor, page = own_visitor, own_visitor.page

@@ -22,6 +22,7 @@ def test_a_deep_link_opens_without_errors_and_marks_its_section(visitor, server)
     assert visitor.address["metric"] == "l2"
     assert visitor.errors == []
     visitor.until(lambda: _marked_sections(visitor.page) == ["Analyze"])
+    assert visitor.page.title() == "Evaluate · simcore"
     visitor.page.get_by_role("link", name="Map", exact=True).click()
     visitor.until(lambda: visitor.page.url.startswith(server + "/map"))
     assert visitor.errors == []
@@ -31,8 +32,11 @@ def test_unknown_addresses_lead_home(visitor, server):
     visitor.open(server + "/evaluat/x?k=3")
     assert visitor.page.url.startswith(server + "/?")
     assert visitor.page.locator("[role=dialog]").count() == 0
-    visitor.open(server + "/explore?query=c")
-    assert visitor.address["query"] == "c"
+    for address in ("/explore?query=c", "/explore/?query=c"):
+        visitor.open(server + address)
+        assert visitor.address["query"] == "c"
+    visitor.open(server + "/maps/")
+    assert visitor.page.url.startswith(server + "/?")
 
 
 def test_a_running_job_is_shown_in_the_header_of_other_pages(visitor, server, served_cache):
