@@ -28,7 +28,8 @@ SCRIPTS = (
     "DownloadButton",
 )
 TABLES, CHARTS = ("DataFrame",), ("PlotlyChart",)
-# Pages without a table, and pages without a chart, in what they show first.
+# Pages without a table, and pages without a chart, in what they show first. Running the library of
+# charts takes up to a second, in which nothing else is drawn.
 WITHOUT_TABLES = ("explore", "map", "review", "duel", "collections", "reproduce")
 WITHOUT_CHARTS = (
     *(set(WITHOUT_TABLES) - {"exclusive"}),
@@ -37,6 +38,8 @@ WITHOUT_CHARTS = (
     "models",
     "learn",
     "evaluate",
+    "claims",
+    "leaderboard",
 )
 
 STYLE = """<style>

@@ -153,7 +153,7 @@ def detail(verdict: ClaimVerdict) -> None:
         text += f", {verdict.main.pairs:,} {'trials' if claim.data == 'judgements' else 'pairs'}"
         if verdict.main.member:
             text += f"; least for {escape_markdown(verdict.main.member)}"
-    if verdict.reason:
+    if verdict.reason and not verdict.is_untested:  # whose label says so
         text += f". {escape_markdown(verdict.reason[:1].upper() + verdict.reason[1:])}"
     st.markdown(
         f"{ICONS[verdict.outcome]} {text}.",
