@@ -114,6 +114,13 @@ def collection_field(*, without_mates: bool = False) -> Field | None:
     return Field("collection", names, shared=True)
 
 
+def select_collection(names: Sequence[str], *, key: str, label: str = "Collection") -> str:
+    """The choice of a collection in a form; it starts with that of the page before."""
+    before = url_state.shared("collection")
+    index = names.index(before) if before in names else 0
+    return st.selectbox(label, names, index=index, key=key)
+
+
 def _default_backbones(values: Values) -> list[str]:
     try:
         return collections.default_backbones(values["collection"])

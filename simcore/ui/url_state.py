@@ -260,6 +260,12 @@ def start_with(collection: str) -> None:
         st.session_state["_shared"] = {"collection": collection}
 
 
+def shared(name: str) -> str:
+    """The text of a shared field on the page that was open before; "" if none had it."""
+    values: QueryParams = st.session_state.get("_shared", {})
+    return values.get(name, "")
+
+
 def write(page: str, params: Mapping[str, str]) -> None:
     """Set query parameters of a page; an empty text removes one."""
     record = _arrive(page)

@@ -3,6 +3,7 @@
 import pytest
 
 from simcore.data.answers import experiment_store
+from simcore.lab.library import collections
 from simcore.lab.people import duel_scores, duels
 from simcore.ui.duel import join_address, look_alike
 from tests.conftest import MODELS
@@ -186,3 +187,27 @@ def test_an_invitation_to_the_experiment_leads_to_the_duel(app, duel):
     at = at_address(app, "experiments", experiment="party", participant="new")
     assert not at.exception
     assert at.button(key="duel_join").label == "Join"
+
+
+@pytest.mark.parametrize(
+    ("page", "params", "key"),
+    [
+        ("duel", {}, "duel_collection"),
+        ("duel", {"view": "look-alike"}, "look_alike_collection"),
+        ("experiments", {"view": "new"}, "building_c"),
+        ("experiments", {"view": "import"}, "importing_c"),
+    ],
+)
+def test_forms_start_with_the_collection_of_the_page_before(
+    app, tiny, pairs_folder, page, params, key
+):
+    collections.add("pairs", pairs_folder, name="another")
+    at = app(collection=tiny)  # Explore
+    at.switch_page(f"pages/{page}.py")
+    at.query_params.clear()
+    for name, value in params.items():
+        at.query_params[name] = value
+    at.run()
+    assert not at.exception
+    assert collections.names() == ["another", tiny]
+    assert at.selectbox(key=key).value == tiny

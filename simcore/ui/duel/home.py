@@ -68,7 +68,8 @@ def _form(groups: list[Group]) -> None:
         )
         return
     left, right = st.columns(2)
-    collection = left.selectbox("Collection", names, key="duel_collection")
+    with left:
+        collection = sidebar.select_collection(names, key="duel_collection")
     extracted = sidebar.extracted_backbones(collection)
     default = duel_machines.default_backbones(collection) if extracted else []
     with st.form("duel_form", border=False, enter_to_submit=False):

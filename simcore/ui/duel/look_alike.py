@@ -14,7 +14,7 @@ from simcore.lab.library import collections, features
 from simcore.lab.search import search
 from simcore.lab.search.search import Query, SearchResult
 from simcore.recipe import Question, Recipe
-from simcore.ui import kiosk, thumbnails, uploads, widgets
+from simcore.ui import sidebar, thumbnails, uploads, widgets
 from simcore.ui.duel import join_address, score_bars
 
 SECONDS = 1.2  # that each machine takes at least
@@ -76,11 +76,9 @@ def _collection() -> str:
     if not names:
         widgets.empty_state("There is no collection yet.", "pages/collections.py", "Add one")
         return ""
-    preferred = kiosk.collection()
-    index = names.index(preferred) if preferred in names else 0
     if len(names) == 1:
         return names[0]
-    return st.selectbox("Collection", names, index=index, key="look_alike_collection") or ""
+    return sidebar.select_collection(names, key="look_alike_collection")
 
 
 def _photo(trim: int) -> _Photo | None:

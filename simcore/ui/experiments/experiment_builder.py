@@ -38,7 +38,8 @@ def form() -> None:
             help="; ".join(f"{t.name}: {t.source}" for t in tasks.TASKS.values()) + ".",
         )
     )
-    collection = right.selectbox("Collection", names, key="building_c")
+    with right:
+        collection = sidebar.select_collection(names, key="building_c")
     paired = collections.open_(collection).right is not None
     left, right = st.columns(2)  # a phone shows one column after the other
     subset = left.selectbox(
@@ -160,7 +161,10 @@ def imports() -> None:
     with st.form("importing", border=False, enter_to_submit=False):
         left, right = st.columns(2)
         name = left.text_input("Name", max_chars=64, key="importing_name")
-        collection = right.selectbox("Collection of its images", names, key="importing_c")
+        with right:
+            collection = sidebar.select_collection(
+                names, key="importing_c", label="Collection of its images"
+            )
         file = st.file_uploader(
             "CSV",
             type="csv",
