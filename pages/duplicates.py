@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from simcore.errors import SimError
+from simcore.errors import BadDataError
 from simcore.lab.library import collections, duplicates, subsets
 from simcore.lab.library.duplicates import NearDuplicate
 from simcore.lab.library.subsets import DuplicateReport
@@ -23,12 +23,10 @@ CLEAN_HELP = "Without pairs that have a near-duplicate under this backbone and t
 
 def _backbones(values: Values) -> list[str]:
     """Backbones with features, the default of the papers' protocol first."""
-    ready = sidebar.extracted_backbones(values["collection"])
     try:
-        first = duplicates.default_backbone(values["collection"])
-    except SimError:
-        return ready
-    return [first, *(name for name in ready if name != first)]
+        return duplicates.candidates(values["collection"])
+    except BadDataError:  # nothing is extracted yet
+        return []
 
 
 class _Threshold(NumberField):
@@ -60,8 +58,13 @@ def show() -> None:
         collection = sidebar.collection_field(without_mates=True)
         if collection is None:
             return
-        values = url_state.bind(PAGE, [collection, *FIELDS])
+        values = url_state.bind(PAGE, [collection, FIELDS[0]])
         name, by = values["collection"], values["by"]
+        if by and not duplicates.is_threshold_quick(name, by):
+            _pick(collection.choices({}), values)
+            _offer_fit(name, by)
+            return
+        values = url_state.bind(PAGE, [collection, *FIELDS])
         if not _controls(collection.choices({}), values):
             return
         within, across = values["within"], values["across"]
@@ -86,13 +89,9 @@ def show() -> None:
 
 def _controls(names: Sequence[str], values: Values) -> bool:
     """Draw the sidebar; whether the collection has features to compare."""
-    backbones = _backbones(values)
+    if not _pick(names, values):
+        return False
     with st.sidebar:
-        st.selectbox("Collection", names, key=f"{PAGE}_collection")
-        if not backbones:
-            st.info("No features yet. Extract a backbone on the page Collections.")
-            return False
-        st.selectbox("Backbone", backbones, key=FIELDS[0].key(PAGE, values))
         labels = ("Distance within a side", "Distance across the sides")
         for field, label in zip(FIELDS[1:], labels, strict=True):
             st.slider(
@@ -107,6 +106,27 @@ def _controls(names: Sequence[str], values: Values) -> bool:
                 "densenet121 at the 0.10 and 0.15 of the authors' notebook.",
             )
     return True
+
+
+def _pick(names: Sequence[str], values: Values) -> bool:
+    """The choice of collection and backbone; whether there is a backbone."""
+    backbones = _backbones(values)
+    with st.sidebar:
+        st.selectbox("Collection", names, key=f"{PAGE}_collection")
+        if backbones:
+            st.selectbox("Backbone", backbones, key=FIELDS[0].key(PAGE, values))
+        else:
+            st.info("No features yet. Extract a backbone on the page Collections.")
+    return bool(backbones)
+
+
+def _offer_fit(name: str, by: str) -> None:
+    """The job that finds the distances that the sliders start at, and the near-duplicates."""
+    args = ("evaluate", "duplicates", name, "--by", by, "--fit")
+    images = f"{len(collections.open_(name).left):,} {_noun(name)}"
+    reason = f"How near unrelated ones of {images} are to each other is not computed yet."
+    job_progress.offer(args, reason, key=f"{PAGE}_job")
+    commands.show(args)
 
 
 @dataclass(frozen=True)

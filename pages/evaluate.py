@@ -6,7 +6,8 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from simcore.lab import jobs, recipes, stored_recipes
+from simcore.lab import recipes, stored_recipes
+from simcore.lab.evaluate import waterfall as evaluate_waterfall
 from simcore.lab.library import subsets
 from simcore.lab.printed_values import PrintedTable
 from simcore.recipe import Question
@@ -74,7 +75,7 @@ def show() -> None:
         )
         question = replace(question, recipes=tuple(combined))
         pairs = len(sidebar.open_question(question).left)
-        if name == "waterfall" and pairs > jobs.MAX_WAITED:  # it is not stored
+        if name == "waterfall" and not evaluate_waterfall.is_quick(question):
             st.info(f"With {pairs:,} pairs this takes long. Run it on the command line.")
             commands.show(commands.evaluate(question, "waterfall"))
             return

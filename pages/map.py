@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from simcore.lab import html_document, jobs
+from simcore.lab import html_document
 from simcore.lab.library import collections
 from simcore.lab.search import cluster_names, map_colors, maps, morph
 from simcore.lab.search.maps import Map
@@ -84,7 +84,7 @@ def _load(question: Question, name: str, method: str) -> Map | None:
 
 def _is_quick(question: Question, method: str) -> bool:
     """Whether a visitor can wait for a map."""
-    return method == "pca" and len(collections.open_(question.collection).left) <= jobs.MAX_WAITED
+    return method == "pca" and maps.is_quick(question)
 
 
 def _morph(question: Question, choice: Choice) -> list[Map]:

@@ -34,7 +34,8 @@ LAB = [
         "html_document",
         "error_log",
     ),
-    *("jobs", "library", "evaluate", "search", "judgements", "people", "learning", "papers"),
+    *("jobs", "work_estimates", "library", "evaluate", "search", "judgements", "people"),
+    *("learning", "papers"),
     *("claims", "leaderboard", "invariance", "demo", "doctor", "api"),
 ]
 HEAVY = {

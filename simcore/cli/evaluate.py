@@ -322,12 +322,23 @@ def duplicates(
     across: Annotated[
         float, typer.Option(callback=finite, help="Cosine distance across the sides.")
     ] = 0.15,
+    fit: Annotated[
+        bool,
+        typer.Option(
+            "--fit", help="Distances that unrelated images of the collection hardly get under."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Near-duplicates, and how many pairs remain in each protocol of the papers."""
+    from simcore.lab.library import duplicates as library_duplicates
     from simcore.lab.library import subsets as library_subsets
 
     with output.monitor() as monitor:
+        if fit:
+            by = by or library_duplicates.default_backbone(name)
+            fitting = library_duplicates.opening_thresholds(name, by)
+            within, across = fitting.within, fitting.across
         report = library_subsets.find_duplicates(
             name, by=by, within=within, across=across, monitor=monitor
         )

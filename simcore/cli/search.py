@@ -270,7 +270,10 @@ def search(
         data = None if image is None else search_search.read_file(image)
         query = search_search.Query(id or None, data)
         question = Question(name, tuple(parsed), parsed_direction)
-        results = search_search.search(question, query, k=count, mode=mode, where=where)
+        with output.monitor() as monitor:
+            results = search_search.search(
+                question, query, k=count, mode=mode, where=where, monitor=monitor
+            )
         source = {"id": id or None, "image": None if image is None else str(image)}
         header = {"collection": name, "query": source, "metric": metric, "direction": direction}
     if k is not None and results:

@@ -12,6 +12,7 @@ import hashlib
 import json
 import mmap
 import os
+import shutil
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -29,7 +30,8 @@ from simcore.types import JSON, Array
 Arrays = Mapping[str, Array]
 
 MAX_BYTES = 1 << 30  # the results of a thousand questions about 6,016 pairs take 20 MB
-MAX_COPY_BYTES = 4 << 30  # eight backbones of 6,016 pairs take 0.6 GB
+COPY_BYTES = 4 << 30  # always permitted; eight backbones of 6,016 pairs take 0.6 GB
+COPY_SHARE = 0.25  # of the disk that copies may take: five backbones of 100,000 pairs are 5 GB
 COPIES: Subfolder = "copies"  # folder of copies, which are as large as the originals
 PACKAGE = Path(__file__).resolve().parents[1]
 CODE = ("sim", "evaluate")  # packages whose code computes results
@@ -83,8 +85,20 @@ def copy(kind: str, key: object, original: Callable[[], Arrays]) -> Arrays:
         with suppress(SimError):
             _write_copy(path, arrays)
             arrays = _read_copy(path, compare=False) or arrays
-        _prune(COPIES, COPY_ENDING, MAX_COPY_BYTES)
+        _prune(COPIES, COPY_ENDING, max_copy_bytes())
     return arrays
+
+
+def max_copy_bytes() -> int:
+    """How large all copies may be together: more where the disk has room.
+
+    If a page's backbones were over the limit, each visit would copy again what the last displaced.
+    """
+    folder = cache_dir.subfolder(COPIES)
+    copies = sum(size for _, size, _ in _listing(folder, COPY_ENDING))
+    with suppress(OSError):
+        return max(COPY_BYTES, int(COPY_SHARE * (shutil.disk_usage(folder).free + copies)))
+    return COPY_BYTES
 
 
 def contains(kind: str, key: object) -> bool:
@@ -98,11 +112,7 @@ def prune(max_bytes: int = MAX_BYTES) -> int:
 
 
 def _prune(folder: Subfolder, ending: str, max_bytes: int) -> int:
-    files = []
-    for path in cache_dir.subfolder(folder).glob(f"*{ending}"):
-        with suppress(OSError):  # another process was faster
-            status = path.stat()
-            files.append((status.st_mtime_ns, status.st_size, path))
+    files = _listing(cache_dir.subfolder(folder), ending)
     total, deleted = sum(size for _, size, _ in files), 0
     for _, size, path in sorted(files):
         if total <= max_bytes:
@@ -112,6 +122,16 @@ def _prune(folder: Subfolder, ending: str, max_bytes: int) -> int:
             deleted += 1
         total -= size
     return deleted
+
+
+def _listing(folder: Path, ending: str) -> list[tuple[int, int, Path]]:
+    """Time of the last use, size and path of each file."""
+    files = []
+    for path in folder.glob(f"*{ending}"):
+        with suppress(OSError):  # another process was faster
+            status = path.stat()
+            files.append((status.st_mtime_ns, status.st_size, path))
+    return files
 
 
 def _read(path: Path) -> Arrays | None:

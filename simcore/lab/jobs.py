@@ -31,7 +31,6 @@ RENAMED = {"data": "collections", "experiment": "experiments", "alike": "pair"}
 # Files of a job: what it could not make, and that it was asked to stop.
 MISSING, STOPPING = "missing.json", "stopping"
 MAX_FINISHED = 50  # older finished jobs are deleted
-MAX_WAITED = 10_000  # pairs that a page compares while its visitor waits; with more it is a job
 MAX_START = 20.0  # seconds until the process of a job has locked its folder
 DAMAGED = "unknown command (the job's file is damaged)"
 

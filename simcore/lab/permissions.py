@@ -57,7 +57,7 @@ VISITORS = {
     "evaluate.recall": "recall curve cosine_minus_l2 associative_recall votes "
     "post_processing_gains failed_queries ranks ranks_of_each mate_ranks "
     "pairs_digest outcomes_of_each stored_outcomes is_quick both_metrics post_processing_question",
-    "evaluate.waterfall": "waterfall",
+    "evaluate.waterfall": "waterfall is_quick",
     "evaluate.learned_sums": "learned_weights learned_gates cues_of cue_values gated_recipe",
     "html_document": "heading paragraph command table side_by_side data_url pictures chart embed "
     "document bar_style line_style",
@@ -95,8 +95,9 @@ VISITORS = {
     "listing summary feature_counts extracted_backbones default_backbones keys rows_digest "
     "unreadable",
     "library.duplicates": "read_verdicts verdicts_changed pair_groups default_backbone "
-    "default_backbone_if_ready find_near_duplicates is_stored thresholds opening_thresholds "
-    "both_sides image_keys refused_pairs generic_backbone face_backbone",
+    "default_backbone_if_ready candidates find_near_duplicates seconds thresholds "
+    "opening_thresholds is_threshold_quick both_sides image_keys refused_pairs generic_backbone "
+    "face_backbone",
     "library.features": "for_side for_images has_features absent_keys is_ready collection_key "
     "complete_key identity key_to_read not_extracted counts decode decode_as embed_upload",
     "library.fields": "names values group matching_rows",
@@ -107,7 +108,7 @@ VISITORS = {
     "require_unseen subsets unseen_part",
     "library.records": "data backbones",
     "library.selections": "subsets ids_of rows",
-    "library.similarity": "sides recipe_row read_moments",
+    "library.similarity": "sides recipe_row read_moments absent_moments",
     "library.subsets": "face_report open_subset is_quick choices find_duplicates is_report_quick "
     "count_faces",
     # Visitors read reports that the host has made; `plan` computes nothing.
@@ -145,14 +146,15 @@ VISITORS = {
     "search.map_layout": "compute",
     "search.map_placement": "place",
     "search.morph": "load make missing stops to_pixels",
-    "search.maps": "to_pixels projection_settings single_recipe load make count_faces",
+    "search.maps": "to_pixels projection_settings single_recipe load is_quick make count_faces",
     "search.pair": "open_picture preview shapes table is_quick correspondences occlusion "
     "gallery_features similarity_shares",
     "search.why": "candidates explain crop_rank occluded_parts",
     "judgements.set_maps": "is_set load set_of",
     "search.stored_hits": "find are_stored",
-    "search.search": "read_file ready_backbones search searchable_backbones search_text "
+    "search.search": "read_file ready_backbones search is_quick searchable_backbones search_text "
     "text_backbones",
+    "work_estimates": "is_short comparison moments ranks subset_search near_duplicates projection",
 }
 
 # The others, listed so that a test notices a new operation that nobody has thought about.

@@ -14,11 +14,12 @@ from simcore.errors import BadDataError, ShapeError
 from simcore.recipe import STANDARDIZED, Combination, Missing, Part, PostProcessing
 from simcore.sim import metrics, postprocessing
 from simcore.sim.metrics import block_rows
-from simcore.types import Array, Features, Metric
+from simcore.types import Array, Features, Metric, Monitor
 
 # Similarities are rounded to multiples of 2^-40 before they are added: sums of float64 are then
 # exact in any order, so that a tie stays a tie however it was computed.
 GRID = 2.0**40
+MANY_DISTANCES = 1 << 20  # from which moments take them from products of the features
 UNIT_ROWS = 8_192  # rows that are scaled at a time
 RRF = 60  # the constant of reciprocal rank fusion, as published
 
@@ -65,6 +66,7 @@ def moments(
     *,
     hubness: Array | None = None,
     block: int = 0,
+    monitor: Monitor = Monitor(),
 ) -> Moments:
     """Mean and standard deviation of the whole (Q, G) similarity matrix.
 
@@ -73,17 +75,26 @@ def moments(
         hubness: (G,) from `postprocessing.hubness` to take the moments after CSLS.
         block: query rows compared at a time; 0 chooses.
 
+    Raises:
+        Stopped: the monitor asked to stop.
+
     >>> images = Features("x", np.arange(2), np.eye(2), 2)
     >>> moments(images, images, "cosine")
     Moments(mean=0.5, std=0.5)
     """
-    if metric == "cosine" and hubness is None and queries.single and gallery.single:
+    is_plain = hubness is None and queries.single and gallery.single
+    if metric == "cosine" and is_plain:
         from_features = cosine_moments(queries.values, gallery.values)
         if from_features is not None:
             return from_features
+    blocks = matrices(queries, gallery, metric, hubness=hubness, block=block)
+    if metric == "l2" and is_plain and queries.count * gallery.count >= MANY_DISTANCES:
+        blocks = _rounded_distances(queries.values, gallery.values)
     count, total, squares = 0, 0.0, 0.0
     shift = 0.0
-    for _, similarity in matrices(queries, gallery, metric, hubness=hubness, block=block):
+    for start, similarity in blocks:
+        monitor.check()
+        monitor.report("moments", start, queries.count)
         values = similarity[~np.isnan(similarity)].astype(np.float64)
         if not values.size:
             continue
@@ -97,6 +108,29 @@ def moments(
         return Moments(0.0, 0.0)
     mean = total / count
     return Moments(shift + mean, float(np.sqrt(max(squares / count - mean * mean, 0.0))))
+
+
+def _rounded_distances(left: Array, right: Array) -> Iterator[tuple[int, Array]]:
+    """Negated Euclidean distances in blocks of rows, through products of the features.
+
+    Ten times as fast as `metrics.matrix_rows`, but only the distances of nearly equal images are
+    far off: of very many images that changes no digit of the moments that float32 has.
+    """
+    center = right.mean(axis=0, dtype=np.float64)  # shorter rows lose fewer digits
+
+    def centered(rows: Array) -> tuple[Array, Array]:
+        values: Array = (rows - center).astype(np.float32)
+        return values, np.einsum("ij,ij->i", values, values)
+
+    others, other_squares = centered(right)
+    step = block_rows(len(right))
+    for start in range(0, len(left), step):
+        values, own_squares = centered(left[start : start + step])
+        squares = values @ others.T
+        squares *= -2
+        squares += own_squares[:, None]
+        squares += other_squares
+        yield start, -np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
 
 
 def cosine_moments(left: Array, right: Array) -> Moments | None:
@@ -190,11 +224,15 @@ class PreparedSides:
     center: Array | None
     stored_moments: Moments | None = None
 
-    def moments(self) -> Moments:
-        """Mean and standard deviation of the whole matrix; computed once for equal features."""
+    def moments(self, monitor: Monitor = Monitor()) -> Moments:
+        """Mean and standard deviation of the whole matrix; computed once for equal features.
+
+        Raises:
+            Stopped: the monitor asked to stop.
+        """
+        sides = self.queries, self.gallery, self.metric
         return self.stored_moments or memory.get(
-            self._moments_key(),
-            lambda: moments(self.queries, self.gallery, self.metric, hubness=self.hubness),
+            self._moments_key(), lambda: moments(*sides, hubness=self.hubness, monitor=monitor)
         )
 
     def remember(self, moments: Moments) -> None:

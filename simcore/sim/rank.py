@@ -1,6 +1,7 @@
 """Order in a row of similarities; ties and missing evidence never help."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -149,3 +150,9 @@ def first_hits(
     if mates is not None:
         ranks, similarities = mate_ranks(values, mates), values[rows, mates].astype(np.float64)
     return Hits(columns, scores, unknown.astype(np.int64), ranks, similarities)
+
+
+def joined_hits(parts: Sequence[Hits]) -> Hits:
+    """The hits of several blocks of queries, one after the other."""
+    names = [field.name for field in fields(Hits)]
+    return Hits(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))

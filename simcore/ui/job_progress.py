@@ -39,6 +39,7 @@ PLACES = {
     ("collections", "add"): Place("pages/collections.py", "Adding a collection"),
     ("extract",): Place("pages/collections.py", "Extraction"),
     ("index",): Place("pages/collections.py", "Index"),
+    ("search",): Place("pages/explore.py", "Search", "collection"),
     ("models", "fetch"): Place("pages/models.py", "Download"),
     ("map",): Place("pages/map.py", "Map", "collection"),
     ("pair",): Place("pages/compare.py", "Similarities"),

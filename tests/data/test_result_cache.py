@@ -107,7 +107,8 @@ def test_copies_are_read_instead_of_the_original_and_survive_damage(cache):
 
 
 def test_copies_have_a_limit_of_their_own(cache, monkeypatch):
-    monkeypatch.setattr(result_cache, "MAX_COPY_BYTES", 10_000)
+    monkeypatch.setattr(result_cache, "COPY_BYTES", 10_000)
+    monkeypatch.setattr(result_cache, "COPY_SHARE", 0)
     for number in range(4):
         values = np.full(1_000, number, np.float32)
         result_cache.copy("features", number, lambda values=values: {"values": values})
@@ -115,3 +116,15 @@ def test_copies_have_a_limit_of_their_own(cache, monkeypatch):
     assert len(list((cache / "copies").glob("*"))) == 2
     assert result_cache.prune() == 0
     assert result_cache.read("ranks", "key") is not None
+
+
+def test_copies_may_take_a_share_of_a_large_disk(cache, monkeypatch):
+    """Five backbones of 100,000 pairs are more than 4 GiB: each visit copied them again."""
+    copied = result_cache.copy("features", 1, lambda: {"values": np.zeros(1_000, np.float32)})
+    (file,) = (cache / "copies").glob("*")
+    usage = shutil.disk_usage(cache)
+    for free, most in ((100 << 30, 25 << 30), (1 << 30, 4 << 30)):
+        disk = usage._replace(free=free - file.stat().st_size)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _folder, disk=disk: disk)
+        assert result_cache.max_copy_bytes() == most
+    assert copied["values"].size == 1_000

@@ -15,7 +15,7 @@ from simcore.errors import Stopped
 from simcore.evaluate.combinations import complementarity as geometry
 from simcore.evaluate.retrieval import near_duplicates
 from simcore.evaluate.retrieval import recall as retrieval_recall
-from simcore.lab import jobs, recipes
+from simcore.lab import recipes, work_estimates
 from simcore.lab.claims import claims_evaluation
 from simcore.lab.claims.claims_evaluation import ClaimsQuestion
 from simcore.lab.evaluate import exclusive, recall
@@ -88,7 +88,7 @@ def test_blocks_are_bounded_and_change_no_rank(tiny, monkeypatch):
 
 def test_whether_one_can_wait_for_an_evaluation(tiny, monkeypatch):
     assert recall.is_quick(question(tiny))
-    monkeypatch.setattr(jobs, "MAX_WAITED", 5)
+    monkeypatch.setattr(work_estimates, "MAX_SECONDS", 0.0)
     assert not recall.is_quick(question(tiny))
     assert (
         maps.make(
@@ -152,11 +152,11 @@ def test_the_sweep_computes_what_duplicates_opens_with(tiny, images, monkeypatch
         memory.clear()
         opening = duplicates.opening_thresholds(name, "color")
         stored = collections.open_(name)
-        assert duplicates.is_stored(stored, "color", opening.within, opening.across)
+        assert not duplicates.seconds(stored, "color", opening.within, opening.across)
 
 
 def test_pages_offer_a_job_for_what_takes_too_long(tiny, app, monkeypatch):
-    monkeypatch.setattr(jobs, "MAX_WAITED", 5)
+    monkeypatch.setattr(work_estimates, "MAX_SECONDS", 0.0)
     address = {"collection": tiny, "models": "hog,color"}
     for view, command in (
         ("recall", "simcore evaluate recall tiny"),
@@ -207,7 +207,7 @@ def never(*_args, **_kwargs):
 @pytest.fixture
 def unwaited(tiny, monkeypatch):
     """Six pairs that are too many to compare on a page; color judges near-duplicates."""
-    monkeypatch.setattr(jobs, "MAX_WAITED", 5)
+    monkeypatch.setattr(work_estimates, "MAX_SECONDS", 0.0)
     monkeypatch.setattr(duplicates, "generic_backbone", lambda _collection: "color")
     return tiny
 

@@ -79,5 +79,13 @@ class FeatureKey:
         'hog-7d50753360ee7506'
         """
         fields = json.dumps({"layout": LAYOUT, **self.to_dict()}, sort_keys=True)
-        readable = re.sub(r"[^a-z0-9_]+", "-", self.backbone.lower()).strip("-")[:60]
-        return f"{readable}-{hashlib.sha256(fields.encode()).hexdigest()[:16]}"
+        return f"{table_prefix(self.backbone)}-{hashlib.sha256(fields.encode()).hexdigest()[:16]}"
+
+
+def table_prefix(backbone: str) -> str:
+    """What the names of a backbone's tables begin with.
+
+    >>> table_prefix("timm:resnet50.a1_in1k")
+    'timm-resnet50-a1_in1k'
+    """
+    return re.sub(r"[^a-z0-9_]+", "-", backbone.lower()).strip("-")[:60]

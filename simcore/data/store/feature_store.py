@@ -19,7 +19,7 @@ from typing import Any
 
 from simcore import memory
 from simcore.data import cache_dir, storage
-from simcore.data.store.feature_key import LAYOUT, FeatureKey
+from simcore.data.store.feature_key import LAYOUT, FeatureKey, table_prefix
 from simcore.data.store.feature_rows import RowCollector, schema, to_arrow
 from simcore.data.store.table_files import TableFiles, current_manifest
 from simcore.errors import BadDataError, SimError
@@ -191,6 +191,11 @@ class FeatureStore:
         """Backbones that have a table, each once; the tables themselves are not read."""
         documents = (self.place.json(file) or {} for file in self.place.names(".slot.json"))
         return list(dict.fromkeys(fields["backbone"] for fields in documents))
+
+    def has_table_of(self, backbone: str) -> bool:
+        """Whether there may be a table of a backbone, by the names of all tables."""
+        prefix = f"{table_prefix(backbone)}-"
+        return any(file.startswith(prefix) for file in self.place.names(".slot.json"))
 
     def sizes(self) -> list[TableSize]:
         """The size of every table."""
@@ -385,7 +390,8 @@ class FeatureStore:
             if not _is_conflict(error):  # then another process compacts it: nothing is lost
                 raise self._failure(feature_key, error, "compacted") from error
 
-    def _has_rows_or_version(self, feature_key: FeatureKey) -> bool:
+    def has_rows(self, feature_key: FeatureKey) -> bool:
+        """Whether there is a table with rows, or at least a version of one; it is not opened."""
         folder = f"{feature_key.table}.lance"
         if self.place.has(f"{folder}/data"):
             return True
@@ -397,7 +403,7 @@ class FeatureStore:
     ) -> Iterator[Any]:
         """Record batches with the rows of `keys` (and maybe others), in the order of writing."""
         # A table without data has no rows, and cannot be opened while another process creates it.
-        if not keys or not self._has_rows_or_version(feature_key):
+        if not keys or not self.has_rows(feature_key):
             return
         try:
             table = self._open(feature_key)

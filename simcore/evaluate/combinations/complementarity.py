@@ -9,13 +9,15 @@ from simcore.evaluate.statistics.correlation import average_ranks
 from simcore.types import Array
 
 MAX_IMAGES = 1500  # for RSA, whose matrices grow with the square
+BLOCK_ROWS = 4096  # rows in float64 at a time
 
 
 def cka_matrix(features: Sequence[Array | None]) -> Array:
     """Linear centered kernel alignment of all pairs of feature sets (Kornblith et al. 2019, Eq. 3).
 
     Each cross term is computed from Gram matrices (N x N) or from D1 x D2, whichever is smaller;
-    Gram matrices are made once.
+    Gram matrices are made once. All in float64, D1 x D2 from blocks of rows: a copy of all features
+    would be twice as large as they are.
 
     Args:
         features: (N, D) each, of the same N images; None = nothing to compare.
@@ -35,31 +37,38 @@ def cka_matrix(features: Sequence[Array | None]) -> Array:
     if len(counts) > 1:
         numbers = " and ".join(f"{count}" for count in sorted(counts))
         raise ShapeError(f"CKA compares features of the same images, got {numbers} images.")
-    centered = [
-        None if values is None else values.astype(np.float64) - values.mean(0, dtype=np.float64)
-        for values in features
-    ]
+    means = [None if each is None else each.mean(0, dtype=np.float64) for each in features]
     grams: dict[int, Array] = {}
 
     def gram(number: int, values: Array) -> Array:
         if number not in grams:
-            grams[number] = values @ values.T
+            centered = values - means[number]
+            grams[number] = centered @ centered.T
         return grams[number]
 
     products = np.full((len(features), len(features)), np.nan)
-    for i, x in enumerate(centered):
-        for j, y in enumerate(centered[: i + 1]):
+    for i, x in enumerate(features):
+        for j, y in enumerate(features[: i + 1]):
             if x is None or y is None:
                 continue
             if x.shape[1] * y.shape[1] > len(x) ** 2:
                 product = float(np.vdot(gram(i, x), gram(j, y)))
             else:
-                product = float(np.linalg.norm(y.T @ x) ** 2)
+                product = _cross_product(x, y, means[i], means[j])
             products[i, j] = products[j, i] = product
     norms = np.sqrt(np.diag(products))
     scale = np.outer(norms, norms)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(scale > 0, products / scale, np.where(np.isnan(scale), np.nan, 0.0))
+
+
+def _cross_product(x: Array, y: Array, mean_x: Array | None, mean_y: Array | None) -> float:
+    """The squared Frobenius norm of y.T @ x, both less their means (D,)."""
+    total = np.zeros((y.shape[1], x.shape[1]))
+    for start in range(0, len(x), BLOCK_ROWS):
+        rows = slice(start, start + BLOCK_ROWS)
+        total += (y[rows] - mean_y).T @ (x[rows] - mean_x)
+    return float(np.linalg.norm(total) ** 2)
 
 
 def compared_images(count: int, *, seed: int = 0) -> Array:

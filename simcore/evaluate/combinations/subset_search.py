@@ -25,6 +25,7 @@ equal those of the plainest code, ties included.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -33,6 +34,7 @@ from simcore.sim.combine import GRID, PLAIN, Term
 from simcore.types import Array
 
 MAX_BACKBONES = 16  # 2^16 subsets
+COUNTED_ROWS = 255  # at a time, so that their sum fits into a byte
 STACK_BYTES = 64 << 20  # similarities that are copied side by side
 # (first row, M similarities (b, G) float32 of the next b queries, NaN = no evidence)
 Blocks = Iterable[tuple[int, Sequence[Array]]]
@@ -50,18 +52,20 @@ class SubsetHits:
     models: tuple[str, ...]
     packed: Array
 
-    @property
+    @cached_property
     def counts(self) -> Array:
-        """(2^M,) int64 hits of every subset by its mask; the empty one has none."""
-        return self.count(np.arange(len(self.packed)))
+        """(2^M,) int64 hits of every subset by its mask; the empty one has none. Read-only."""
+        counts = self.count(np.arange(len(self.packed)))
+        counts.flags.writeable = False
+        return counts
 
     def count(self, rows: Array) -> Array:
         """(2^M,) int64 hits among the queries at (n,) `rows`."""
         total = np.zeros(1 << len(self.models), np.int64)
-        for start in range(0, len(rows), 256):
-            part = self.packed[rows[start : start + 256]]
+        for start in range(0, len(rows), COUNTED_ROWS):
+            part = self.packed[rows[start : start + COUNTED_ROWS]]
             bits = np.unpackbits(part, axis=1, count=total.size, bitorder="little")
-            total += bits.sum(axis=0, dtype=np.int64)
+            total += bits.sum(axis=0, dtype=np.uint8)
         return total
 
     def hits_of(self, mask: int) -> Array:

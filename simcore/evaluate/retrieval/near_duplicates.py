@@ -34,7 +34,7 @@ MAX_DUPLICATES = 200_000  # with more, the backbone does not tell images apart
 
 
 DEVIATIONS = 3.0  # robust standard deviations below the median of the nearest distances
-MANY, SAMPLED = 10_000, 4_000  # of more images per side so many decide on thresholds
+MANY, SAMPLED = 10_000, 1_000  # of more images per side so many decide on thresholds
 FEWEST = 20  # images from which their nearest distances have a distribution
 SAME = 1e-6  # distance of one picture to itself, up to rounding
 
@@ -125,10 +125,19 @@ def thresholds(left: Features, right: Features, *, metric: Metric = "cosine") ->
     )
 
 
+def compared_images(images: int) -> int:
+    """How many of so many images per side `thresholds` compares with all others.
+
+    >>> compared_images(500), compared_images(100_000)
+    (500, 1000)
+    """
+    return SAMPLED if images > MANY else images
+
+
 def _nearest(queries: Features, gallery: Features, metric: Metric) -> Array:
     """(n,) distance of images to the nearest image of another pair; NaN without evidence."""
     rows = np.arange(queries.count)
-    if rows.size > MANY:
+    if compared_images(rows.size) < rows.size:
         rows = np.sort(np.random.default_rng(0).choice(rows, SAMPLED, replace=False))
     nearest = np.full(rows.size, np.nan)
     if not gallery.count:

@@ -16,7 +16,7 @@ from simcore.evaluate.combinations.subset_statistics import SubsetResult
 from simcore.evaluate.statistics import significance
 from simcore.evaluate.statistics.bootstrap import interval
 from simcore.evaluate.statistics.significance import Comparison
-from simcore.lab import jobs, recipes
+from simcore.lab import recipes, work_estimates
 from simcore.lab.evaluate import recall
 from simcore.lab.library import collections, features, similarity, subsets
 from simcore.recipe import (
@@ -293,14 +293,16 @@ def search(question: Question) -> SubsetSearch:
 
 
 def is_quick(question: Question) -> bool:
-    """Whether a visitor can wait for `search`: few pairs, or its result is stored.
+    """Whether a visitor can wait for `search`: little work, or its result is stored.
 
     Raises:
         BadDataError: no backbone or more than 16, or features are missing.
     """
     collection = subsets.open_subset(question.collection, question.subset)
     backbones = question.backbones
-    if len(collection.left) <= jobs.MAX_WAITED:
+    parts = [Part(name, recipes.shared_metric(question)) for name in backbones]
+    seconds = work_estimates.subset_search(parts, len(collection.left))
+    if work_estimates.is_short(seconds):
         return True
     check_backbone_count(backbones, subset_search.MAX_BACKBONES)
     key = search_key(question, collection, backbones)

@@ -11,7 +11,7 @@ from simcore.evaluate.retrieval import associative_recall as retrieval_associati
 from simcore.evaluate.retrieval import recall as retrieval_recall
 from simcore.evaluate.statistics.bootstrap import interval
 from simcore.evaluate.statistics.correlation import correlations
-from simcore.lab import jobs, recipes
+from simcore.lab import recipes, work_estimates
 from simcore.lab.evaluate.recall_results import (
     AssociativeRecall,
     AssociativeRecipe,
@@ -253,16 +253,18 @@ def ranks_of_each(question: Question, monitor: Monitor = Monitor()) -> list[Arra
 
 
 def is_quick(question: Question) -> bool:
-    """Whether a visitor can wait for `ranks_of_each`: few pairs, or all of it is stored.
+    """Whether a visitor can wait for `ranks_of_each`: little work, or most of it is stored.
 
     Raises:
         BadDataError: no known mates, or features are missing.
     """
     collection = _open(question)
-    if len(collection.left) <= jobs.MAX_WAITED:
-        return True
-    keys = _outcome_keys(question, collection).values()
-    return all(result_cache.contains(OUTCOMES, key) for key in keys)
+    absent = [
+        recipe
+        for recipe, key in _outcome_keys(question, collection).items()
+        if not (memory.contains((OUTCOMES, key)) or result_cache.contains(OUTCOMES, key))
+    ]
+    return work_estimates.is_short(work_estimates.ranks(absent, len(collection.left)))
 
 
 def outcomes_of_each(

@@ -22,7 +22,7 @@ from simcore.evaluate.combinations import (
 from simcore.evaluate.combinations.subset_search import SubsetHits
 from simcore.evaluate.retrieval import recall as retrieval_recall
 from simcore.evaluate.statistics.bootstrap import difference, interval
-from simcore.lab import recipes
+from simcore.lab import recipes, work_estimates
 from simcore.lab.evaluate import combinations, learned_sums, recall
 from simcore.lab.library import features, similarity, subsets
 from simcore.models import registry
@@ -192,6 +192,14 @@ def waterfall(question: Question, *, seed: int = 0, monitor: Monitor = Monitor()
         tuple(features.identity(collection, name) for name in names),
     )
     return memory.get(key, lambda: _Waterfall(question, collection, seed, monitor).result())
+
+
+def is_quick(question: Question) -> bool:
+    """Whether a visitor can wait for `waterfall`, which is not stored."""
+    collection = subsets.open_subset(question.collection, question.subset)
+    parts = [Part(name, recipes.shared_metric(question)) for name in question.backbones]
+    searches = len(POST_PROCESSING) * work_estimates.subset_search(parts, len(collection.left))
+    return work_estimates.is_short(searches)
 
 
 class _Waterfall:

@@ -10,7 +10,7 @@ from simcore.data import result_cache
 from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.retrieval import invariance, recall
 from simcore.evaluate.statistics import bootstrap
-from simcore.lab import jobs, recipes
+from simcore.lab import recipes, work_estimates
 from simcore.lab.evaluate import recall as lab_recall
 from simcore.lab.invariance import changed_features
 from simcore.lab.library import features, subsets
@@ -209,13 +209,14 @@ def stored(inquiry: InvarianceQuestion) -> InvarianceTable:
 
 
 def is_quick(question: Question) -> bool:
-    """Whether a visitor can wait for `floor_of` every recipe: few pairs, or all are stored.
+    """Whether a visitor can wait for `floor_of` every recipe: little work, or all are stored.
 
     Raises:
         BadDataError: no known mates, or features are missing.
     """
     session = _Session(question)
-    return len(session.pairs) <= jobs.MAX_WAITED or all(map(session.has_floor, question.recipes))
+    absent = [recipe for recipe in question.recipes if not session.has_floor(recipe)]
+    return work_estimates.is_short(work_estimates.ranks(absent, len(session.pairs)))
 
 
 def picture_outcomes(

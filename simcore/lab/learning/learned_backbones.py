@@ -1,7 +1,7 @@
 """Learned backbones: listing, removal, loss curves, and what they changed on their test data."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,8 @@ from simcore.models import adapter, lineage, registry
 from simcore.models.extract import extraction
 from simcore.models.lineage import PREFIX, Lineage
 from simcore.results import Cell, Table
-from simcore.sim import metrics, rank
+from simcore.sim import combine, rank
+from simcore.sim.rank import Hits
 from simcore.types import JSON, Array, Collection
 
 NUMPY_SNIPPET = adapter.NUMPY_SNIPPET
@@ -209,20 +210,23 @@ class PairChanges:
 
     Attributes:
         pairs: the T test pairs.
-        similarity: {"before", "after"}: (T, T), the sum of the cosines of the base's backbones and
-            the cosine of the learned features.
-        ranks: {"before", "after"}: (T,) rank of the mate, left to right.
+        hits: {"before", "after"}: the nearest right images of each left one and the rank of its
+            mate, by the sum of the cosines of the base's backbones and by the learned features.
     """
 
     name: str
     pairs: Collection
-    similarity: dict[str, Array]
-    ranks: dict[str, Array]
+    hits: dict[str, Hits]
 
-    def nearest(self, row: int, stage: str, k: int = N_NEAREST) -> list[int]:
-        """Rows of the k right images most similar to a left one."""
-        values = self.similarity[stage]
-        return [int(i) for i in rank.top_k(values[row], min(k, len(values)))[0]]
+    @property
+    def ranks(self) -> dict[str, Array]:
+        """{"before", "after"}: (T,) rank of the mate, left to right."""
+        return {stage: hits.mate_ranks for stage, hits in self.hits.items()}
+
+    def nearest(self, row: int, stage: str) -> list[int]:
+        """Rows of the `N_NEAREST` right images most similar to a left one, those with evidence."""
+        columns = self.hits[stage].columns[row]
+        return [int(column) for column in columns if column >= 0]
 
     def rows(self, which: str) -> list[int]:
         """Test pairs that changed, largest change of rank first.
@@ -261,12 +265,19 @@ def _compare_pairs(info: Lineage, collection: Collection) -> PairChanges:
     queries, gallery = (
         features.for_side(collection, side, info.name) for side in (pairs.queries, pairs.gallery)
     )
-    similarity = {
-        "before": data.similarity(),
-        "after": metrics.pairwise(queries, gallery, "cosine"),
-    }
-    ranks = {stage: rank.mate_ranks(values, pairs.target) for stage, values in similarity.items()}
-    return PairChanges(info.name.removeprefix(PREFIX), collection, similarity, ranks)
+    blocks = {"before": data.blocks(), "after": combine.matrices(queries, gallery, "cosine")}
+    hits = {stage: _hits(each, pairs.target) for stage, each in blocks.items()}
+    return PairChanges(info.name.removeprefix(PREFIX), collection, hits)
+
+
+def _hits(blocks: Iterable[tuple[int, Array]], mates: Array) -> Hits:
+    """The first hits of all queries from their similarities, a block of rows at a time."""
+    return rank.joined_hits(
+        [
+            rank.first_hits(values, N_NEAREST, mates=mates[start : start + len(values)])
+            for start, values in blocks
+        ]
+    )
 
 
 @dataclass(frozen=True)

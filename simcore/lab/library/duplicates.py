@@ -11,6 +11,7 @@ from simcore import memory
 from simcore.data import cache_dir, result_cache, state_files
 from simcore.errors import BadDataError
 from simcore.evaluate.retrieval import near_duplicates, near_join
+from simcore.lab import work_estimates
 from simcore.lab.library import collections, features
 from simcore.models import registry
 from simcore.types import Array, Collection, Features, Metric, Monitor
@@ -127,6 +128,19 @@ def default_backbone_if_ready(collection: Collection) -> str:
         return ""
 
 
+def candidates(name: str) -> list[str]:
+    """Backbones that may judge near-duplicates, the one that the page opens with first.
+
+    It is the default of the papers' protocol where its features are extracted.
+
+    Raises:
+        BadDataError: nothing is extracted yet.
+    """
+    ready = collections.extracted_backbones(name)
+    first = default_backbone_if_ready(collections.open_(name))
+    return [first, *(each for each in ready if each != first)] if first else ready
+
+
 def find_near_duplicates(
     collection: Collection,
     backbone: str,
@@ -165,13 +179,19 @@ def find_near_duplicates(
     )
 
 
-def is_stored(
+def seconds(
     collection: Collection, backbone: str, within: float, across: float, metric: Metric = "cosine"
-) -> bool:
-    """Whether `find_near_duplicates` has been computed."""
-    return result_cache.contains(
-        NEAR_DUPLICATES, _key(collection, backbone, within, across, metric)
-    )
+) -> float:
+    """Estimated seconds of `find_near_duplicates`; 0 where its result is stored.
+
+    Raises:
+        BadDataError: the features are missing.
+    """
+    key = _key(collection, backbone, within, across, metric)
+    if memory.contains((NEAR_DUPLICATES, key)) or result_cache.contains(NEAR_DUPLICATES, key):
+        return 0.0
+    compared = len(collection.left) ** 2 * (1 if collection.right is None else 3)
+    return work_estimates.near_duplicates(backbone, metric, compared)
 
 
 def _key(
@@ -230,8 +250,7 @@ def thresholds(name: str, backbone: str) -> Thresholds:
     if backbone in PAPERS_NETWORKS:
         return Thresholds(near_duplicates.WITHIN, near_duplicates.ACROSS)
     collection = collections.open_(name)
-    digests = tuple(side.digest for side in collection.sides())
-    key = features.identity(collection, backbone), digests
+    key = _thresholds_key(collection, backbone)
 
     def compute() -> result_cache.Arrays:
         limits = near_duplicates.thresholds(*both_sides(collection, backbone))
@@ -241,6 +260,32 @@ def thresholds(name: str, backbone: str) -> Thresholds:
         (THRESHOLDS, key),
         lambda: Thresholds(*result_cache.get(THRESHOLDS, key, compute)["thresholds"].tolist()),
     )
+
+
+def is_threshold_quick(name: str, backbone: str) -> bool:
+    """Whether a visitor can wait for `thresholds`: few images, or they are stored.
+
+    Raises:
+        BadDataError: the features are missing.
+    """
+    collection = collections.open_(name)
+    if backbone in PAPERS_NETWORKS or _has_thresholds(collection, backbone):
+        return True
+    images = len(collection.left)
+    compared = near_duplicates.compared_images(images) * images
+    compared *= 1 if collection.right is None else 3
+    seconds = work_estimates.near_duplicates(backbone, "cosine", compared)
+    return work_estimates.is_short(seconds)
+
+
+def _has_thresholds(collection: Collection, backbone: str) -> bool:
+    key = _thresholds_key(collection, backbone)
+    return memory.contains((THRESHOLDS, key)) or result_cache.contains(THRESHOLDS, key)
+
+
+def _thresholds_key(collection: Collection, backbone: str) -> tuple[object, ...]:
+    digests = tuple(side.digest for side in collection.sides())
+    return features.identity(collection, backbone), digests
 
 
 def opening_thresholds(name: str, backbone: str) -> Thresholds:

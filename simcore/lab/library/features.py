@@ -19,6 +19,8 @@ from simcore.types import Array, Collection, Features, ImageSet
 
 COPY = "features"  # kind of copy: a process that reads it need not import LanceDB (1 s)
 MIN_COPIED = 500  # images; fewer are read from the store
+# Of their networks a look-up imports the library, which takes seconds and is of no use here.
+LIBRARIES = ("timm", "torchvision", "open_clip")
 COMPLETE = "complete"  # kind of result on disk: all images have features
 PRECISIONS = ("fp32", "bf16")  # in order of preference; a similarity matrix never mixes them
 
@@ -112,6 +114,9 @@ def collection_key(collection: Collection, backbone: str) -> FeatureKey | None:
 
 def complete_key(image_sets: Sequence[ImageSet], backbone: str) -> FeatureKey | None:
     """The key under which all images of some sets have features; None where there is none."""
+    library, colon, _ = backbone.partition(":")
+    if colon and library in LIBRARIES and not FeatureStore.shared().has_table_of(backbone):
+        return None
     spec = registry.get(backbone)
     for precision in PRECISIONS:
         key = extraction.feature_key(spec, precision)
@@ -259,6 +264,8 @@ def _count_missing(key: FeatureKey, keys: Sequence[str], digest: str) -> int:
         digest: changes with the keys.
     """
     store = FeatureStore.shared()
+    if not store.has_rows(key):
+        return len(keys)
     state = store.state(key)  # before the rows are counted: a commit meanwhile is another state
 
     def count() -> int:

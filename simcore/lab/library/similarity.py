@@ -13,7 +13,9 @@ from simcore.lab.library import features
 from simcore.models import registry
 from simcore.recipe import PostProcessing, Recipe
 from simcore.sim import combine, metrics, recipe_blocks
-from simcore.types import Array, Collection, Direction, Features, ImageSet, Metric
+from simcore.types import Array, Collection, Direction, Features, ImageSet, Metric, Monitor
+
+MOMENTS = "moments"  # kind of result on disk
 
 
 def sides(
@@ -74,20 +76,54 @@ def recipe_row(
     return block.similarity()[0]
 
 
-def read_moments(collection: Collection, resolved: Sequence[Recipe], direction: Direction) -> None:
+def read_moments(
+    collection: Collection,
+    resolved: Sequence[Recipe],
+    direction: Direction,
+    *,
+    monitor: Monitor = Monitor(),
+) -> None:
     """Read the stored moments that some z-sums need into memory; store those that are absent.
 
     Evaluations of all pairs find them there.
+
+    Raises:
+        Stopped: the monitor asked to stop.
     """
-    parts = {
-        (part.backbone, combine.resolved_metric(part), recipe.post)
-        for recipe in resolved
-        if recipe.standardized
-        for part in recipe.parts
-    }
-    for backbone, metric, post in sorted(parts):
+    parts = _standardized_parts(resolved)
+    for number, (backbone, metric, post) in enumerate(parts):
         side = _BackboneSides(collection, backbone, metric, post, direction)
-        side.prepared().remember(side.moments())
+        part = monitor.part(number / len(parts), (number + 1) / len(parts), f"{backbone}: ")
+        side.prepared().remember(side.moments(part))
+
+
+def absent_moments(
+    collection: Collection, resolved: Sequence[Recipe], direction: Direction
+) -> list[tuple[str, Metric]]:
+    """Backbone and metric of the moments that some z-sums need and that are not stored.
+
+    Raises:
+        BadDataError: features are missing.
+    """
+    return [
+        (backbone, metric)
+        for backbone, metric, post in _standardized_parts(resolved)
+        if not _BackboneSides(collection, backbone, metric, post, direction).has_moments()
+    ]
+
+
+def _standardized_parts(
+    resolved: Sequence[Recipe],
+) -> list[tuple[str, Metric, PostProcessing]]:
+    """Backbone, metric and post-processing of the parts of z-sums."""
+    return sorted(
+        {
+            (part.backbone, combine.resolved_metric(part), recipe.post)
+            for recipe in resolved
+            if recipe.standardized
+            for part in recipe.parts
+        }
+    )
 
 
 class _BackboneSides:
@@ -147,20 +183,27 @@ class _BackboneSides:
         digest = hashlib.sha256(query.values.tobytes()).digest()
         return memory.get(("query row", *self.key, digest), compare)
 
-    def moments(self) -> combine.Moments:
+    def moments(self, monitor: Monitor = Monitor()) -> combine.Moments:
         """Mean and standard deviation of the whole similarity matrix.
 
         Stored on disk too: they take seconds, and the app needs them first after a restart.
         """
-        return memory.get(("moments", *self.key), self._stored_moments)
 
-    def _stored_moments(self) -> combine.Moments:
-        stored = result_cache.get("moments", self._stored_key(), self._compute_moments)["moments"]
-        return combine.Moments(*map(float, stored))
+        def compute() -> result_cache.Arrays:
+            moments = self.prepared().moments(monitor)
+            return {"moments": np.array([moments.mean, moments.std])}
 
-    def _compute_moments(self) -> result_cache.Arrays:
-        moments = self.prepared().moments()
-        return {"moments": np.array([moments.mean, moments.std])}
+        def stored() -> combine.Moments:
+            moments = result_cache.get(MOMENTS, self._stored_key(), compute)["moments"]
+            return combine.Moments(*map(float, moments))
+
+        return memory.get((MOMENTS, *self.key), stored)
+
+    def has_moments(self) -> bool:
+        """Whether they are stored."""
+        return memory.contains((MOMENTS, *self.key)) or result_cache.contains(
+            MOMENTS, self._stored_key()
+        )
 
     def _stored_key(self) -> tuple[object, ...]:
         identity = features.identity(self.collection, self.backbone)

@@ -11,7 +11,7 @@ from simcore.data.store.feature_key import FeatureKey
 from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.retrieval import face_counts, near_duplicates
 from simcore.evaluate.retrieval.near_duplicates import NearDuplicate
-from simcore.lab import jobs, printed_values
+from simcore.lab import printed_values, work_estimates
 from simcore.lab.library import (
     collections,
     duplicates,
@@ -202,23 +202,35 @@ def open_subset(name: str, subset: str = "all", *, monitor: Monitor = Monitor())
 
 
 def is_quick(name: str, subset: str) -> bool:
-    """Whether a visitor can wait for `open_subset`: few pairs, or what decides is stored.
+    """Whether a visitor can wait for `open_subset`: little work, or what decides is stored.
 
     Raises:
         UnknownNameError: no such collection.
     """
-    collection = collections.open_(name)
+    return work_estimates.is_short(_seconds(collections.open_(name), subset))
+
+
+def _seconds(collection: Collection, subset: str) -> float:
+    """Estimated seconds until the rows of a subset are known."""
     subset, _ = split_subset(subset)
-    if subset not in WITHOUT_DUPLICATES or len(collection.left) <= jobs.MAX_WAITED:
-        return True
+    if subset not in WITHOUT_DUPLICATES:
+        return 0.0
+    pairs = len(collection.left)
     try:
-        if subset.endswith("-paper"):
-            return result_cache.contains("subset", _paper_key(collection, subset))
-        return all(
-            duplicates.is_stored(collection, *each) for each in _compared(collection, subset)
-        )
+        if not subset.endswith("-paper"):
+            return sum(
+                duplicates.seconds(collection, *each) for each in _compared(collection, subset)
+            )
+        if result_cache.contains("subset", _paper_key(collection, subset)):
+            return 0.0
+        generic, face = _judges(collection)
     except BadDataError:
-        return True  # features are missing, which `open_subset` says
+        return 0.0  # features are missing, which `open_subset` says
+    if subset == "tllobj-paper":
+        return work_estimates.near_duplicates(generic, "cosine", 2 * pairs**2)
+    return work_estimates.near_duplicates(
+        generic, "cosine", 3 * pairs**2
+    ) + work_estimates.near_duplicates(face, "l2", 3 * pairs**2)
 
 
 def choices(name: str) -> Labels:
@@ -279,17 +291,15 @@ def find_duplicates(
 
 
 def is_report_quick(name: str, *, by: str, within: float, across: float) -> bool:
-    """Whether a visitor can wait for `find_duplicates`: few images, or all of it is stored.
+    """Whether a visitor can wait for `find_duplicates`: little work, or most of it is stored.
 
     Raises:
         UnknownNameError: no such collection. BadDataError: features are missing.
     """
     collection = collections.open_(name)
-    if len(collection.left) <= jobs.MAX_WAITED:
-        return True
-    return duplicates.is_stored(collection, by, within, across) and all(
-        is_quick(name, subset) for subset in _reported(collection)
-    )
+    seconds = duplicates.seconds(collection, by, within, across)
+    seconds += sum(_seconds(collection, subset) for subset in _reported(collection))
+    return work_estimates.is_short(seconds)
 
 
 def _reported(collection: Collection) -> tuple[str, ...]:

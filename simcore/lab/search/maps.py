@@ -11,9 +11,9 @@ import numpy as np
 from simcore import memory
 from simcore.data import cache_dir, result_cache, state_files
 from simcore.errors import BadDataError, SimError, unknown_name
-from simcore.lab import recipes
+from simcore.lab import recipes, work_estimates
 from simcore.lab.evaluate import recall
-from simcore.lab.library import features, fields, subsets
+from simcore.lab.library import collections, features, fields, subsets
 from simcore.lab.library.fields import Columns
 from simcore.lab.search import map_layout
 from simcore.lab.search.map_layout import Points
@@ -263,6 +263,14 @@ def make(question: Question, settings: ProjectionSettings, *, monitor: Monitor =
     if stored is None:
         raise SimError(f"The map {path} cannot be read after it was written. Try again.")
     return stored
+
+
+def is_quick(question: Question) -> bool:
+    """Whether a visitor can wait for the PCA of each recipe of a question."""
+    collection = collections.open_(question.collection)
+    images = sum(map(len, collection.sides()))
+    seconds = [work_estimates.projection(recipe, images) for recipe in question.recipes]
+    return work_estimates.is_short(sum(seconds))
 
 
 def load(question: Question, settings: ProjectionSettings) -> Map | None:

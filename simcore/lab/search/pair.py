@@ -8,7 +8,7 @@ import numpy as np
 from simcore import memory
 from simcore.data import borders, images, network_input, result_cache, thumbnails
 from simcore.errors import BadDataError, unknown_name
-from simcore.lab import jobs, recipes
+from simcore.lab import recipes, work_estimates
 from simcore.lab.library import collections, features
 from simcore.lab.library.features import DecodedImage
 from simcore.models import feature_maps, forward, registry, weights
@@ -218,19 +218,18 @@ def table(
 
 
 def is_quick(question: Question) -> bool:
-    """Whether a visitor can wait for `table`: few images, or the distributions are stored.
+    """Whether a visitor can wait for `table`: little work, or the distributions are stored.
 
     Raises:
         BadDataError: features of the collection are missing.
     """
     collection = collections.open_(question.collection)
-    if len(collection.left) <= jobs.MAX_WAITED:
-        return True
-    keys = [
-        _distribution_key(collection, name, _metric(name, question.metric))
-        for name in question.backbones
-    ]
-    return all(result_cache.contains(DISTRIBUTION, key) for key in keys)
+    pairs, seconds = len(collection.left), 0.0
+    for name in question.backbones:
+        metric = _metric(name, question.metric)
+        if not result_cache.contains(DISTRIBUTION, _distribution_key(collection, name, metric)):
+            seconds += work_estimates.comparison(name, metric, pairs, pairs)
+    return work_estimates.is_short(seconds)
 
 
 def correspondences(

@@ -79,14 +79,13 @@ def _steps(name: str, backbones: tuple[str, ...], monitor: Monitor) -> list[Call
     steps += _map_steps(question, monitor)
     if few and pairs:
         steps += [partial(pair.similarity_shares, collection, backbone) for backbone in backbones]
-    if duplicates.default_backbone_if_ready(collection):
-        steps.append(partial(_find_duplicates, name, quiet))
+    steps.append(partial(_find_duplicates, name, quiet))
     return steps
 
 
 def _find_duplicates(name: str, monitor: Monitor) -> None:
     """Near-duplicates as the page Duplicates opens with them."""
-    backbone = duplicates.default_backbone(name)
+    backbone = duplicates.candidates(name)[0]
     opening = duplicates.opening_thresholds(name, backbone)
     subsets.find_duplicates(
         name, by=backbone, within=opening.within, across=opening.across, monitor=monitor

@@ -9,9 +9,16 @@ import numpy as np
 from simcore.data import images as data_images
 from simcore.data.store.vector_index import VectorIndex
 from simcore.errors import BadDataError, check_whole_number, unknown_name
-from simcore.lab.library import collections, features, fields, indexes, subsets
+from simcore.lab import recipes, work_estimates
+from simcore.lab.library import (
+    collections,
+    features,
+    fields,
+    indexes,
+    similarity,
+    subsets,
+)
 from simcore.lab.library.indexes import SearchPlan
-from simcore.lab.library.similarity import recipe_row
 from simcore.lab.search import stored_hits
 from simcore.models import forward, registry, text_encoder, weights
 from simcore.recipe import Part, Question, Recipe
@@ -232,12 +239,41 @@ def search(
         query_features = {
             b: features.for_side(collection, queries, b).take([row]) for b in backbones
         }
+    similarity.read_moments(
+        collection,
+        [
+            recipes.resolve(recipe)
+            for recipe, plan in zip(question.recipes, plans, strict=True)
+            if recipe in compared and not plan.index
+        ],
+        direction,
+        monitor=monitor,
+    )
     lookup = _Lookup(collection, direction, row, query_features, k, eligible)
     return [
         (_index_search(lookup, recipe, plan) if plan.index else None)
         or _exact_search(lookup, recipe, plan, hits)
         for recipe, plan, hits in zip(question.recipes, plans, stored, strict=True)
     ]
+
+
+def is_quick(question: Question, query: Query) -> bool:
+    """Whether a visitor can wait for `search`: of z-sums only if the moments are soon known.
+
+    Raises:
+        BadDataError: features are missing.
+    """
+    collection = subsets.open_subset(question.collection, question.subset)
+    compared = [
+        recipes.resolve(recipe)
+        for recipe in question.recipes
+        if recipe.standardized
+        and not (
+            query.id is not None and stored_hits.are_stored(collection, recipe, question.direction)
+        )
+    ]
+    absent = similarity.absent_moments(collection, compared, question.direction)
+    return work_estimates.is_short(work_estimates.moments(absent, len(collection.left)))
 
 
 def _eligible(collection: Collection, where: str) -> Array | None:
@@ -425,7 +461,7 @@ def _exact_search(
 
 def _compare(lookup: _Lookup, recipe: Recipe) -> Hits:
     """The hits of the one query among the images that may be hits."""
-    values = recipe_row(lookup.collection, recipe, lookup.direction, lookup.features)
+    values = similarity.recipe_row(lookup.collection, recipe, lookup.direction, lookup.features)
     searched = np.arange(len(values))
     if lookup.eligible is not None:
         searched = np.flatnonzero(lookup.eligible)

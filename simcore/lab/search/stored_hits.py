@@ -6,7 +6,6 @@ that they depend on: a search with other features, settings or images reads none
 """
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 import numpy as np
 
@@ -90,7 +89,7 @@ def make(
         monitor.report(STAGE, start + len(blocks[0].parts[0]), count)
         monitor.check()
     for recipe, hits in zip(absent, parts, strict=True):
-        result_cache.write(KIND, keys[recipe], vars(_joined(hits)))
+        result_cache.write(KIND, keys[recipe], vars(rank.joined_hits(hits)))
 
 
 def _block_hits(block: RecipeBlock, start: int, has_mates: bool) -> Hits:
@@ -104,12 +103,6 @@ def _block_hits(block: RecipeBlock, start: int, has_mates: bool) -> Hits:
     weights = [part.weight for part in block.recipe.parts]
     parts = block.summands()
     return sum_kernel.first_hits(parts, weights, block.terms, LENGTH, mates=mates, own=own)
-
-
-def _joined(parts: Sequence[Hits]) -> Hits:
-    """The hits of several blocks of queries, one after the other."""
-    names = [field.name for field in fields(Hits)]
-    return Hits(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def _read(key: tuple[object, ...]) -> Hits | None:

@@ -1,6 +1,6 @@
 """Features of several backbones side by side, one row per image (risser-maroux2021, 3.2)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from simcore.errors import BadDataError, ShapeError
 from simcore.models.adapter import has_evidence, unit_rows
 from simcore.sim.combine import Term, weighted_sum
-from simcore.sim.metrics import normalized
+from simcore.sim.metrics import ROWS, normalized
 from simcore.types import Array, Features
 
 
@@ -49,15 +49,35 @@ class Inputs:
         Returns:
             (N, N) float64; NaN where no backbone has evidence.
         """
-        parts, terms, start = [], [], 0
-        for width in self.dims:
-            block = slice(start, start + width)
-            cosine = self.left[:, block] @ self.right[:, block].T
-            known = cosine[~np.isnan(cosine)]
-            terms.append(Term(fill=float(known.mean(dtype=np.float64)) if known.size else 0.0))
-            parts.append(cosine)
-            start += width
-        return weighted_sum(parts, [1.0] * len(parts), terms)
+        return np.concatenate([values for _, values in self.blocks(max(1, len(self)))])
+
+    def blocks(self, rows: int = ROWS) -> Iterator[tuple[int, Array]]:
+        """`similarity` some rows at a time: (first row, (b, N) float64), in order."""
+        terms = [Term(fill=self._mean_cosine(block, rows)) for block in self._columns()]
+        for start in range(0, max(1, len(self)), rows):
+            parts = [self._cosines(block, start, rows) for block in self._columns()]
+            yield start, weighted_sum(parts, [1.0] * len(parts), terms)
+
+    def _columns(self) -> list[slice]:
+        """The columns of each backbone."""
+        ends = np.cumsum(self.dims).tolist()
+        return [slice(end - width, end) for end, width in zip(ends, self.dims, strict=True)]
+
+    def _cosines(self, columns: slice, start: int, rows: int) -> Array:
+        cosines: Array = self.left[start : start + rows, columns] @ self.right[:, columns].T
+        return cosines
+
+    def _mean_cosine(self, columns: slice, rows: int) -> float:
+        """Of all images about which there is evidence; 0 where it fills no gap."""
+        sides = self.left[:, columns.start], self.right[:, columns.start]
+        if not any(np.isnan(first).any() for first in sides):
+            return 0.0
+        total, count = 0.0, 0
+        for start in range(0, len(self), rows):
+            cosines = self._cosines(columns, start, rows)
+            known = cosines[~np.isnan(cosines)]
+            total, count = total + float(known.sum(dtype=np.float64)), count + known.size
+        return total / count if count else 0.0
 
     def mapped_similarity(self, project: Callable[[Array], Array]) -> Array:
         """The cosine of all left with all right images after a learned map.

@@ -11,7 +11,7 @@ from simcore.lab.library import provenance
 from simcore.lab.search.search import SearchResult
 from simcore.recipe import Recipe
 from simcore.types import Collection, Metric
-from simcore.ui import commands, field_filter, gallery, thumbnails, widgets
+from simcore.ui import commands, field_filter, gallery, job_progress, thumbnails, widgets
 from simcore.ui.commands import Command
 from simcore.ui.explore import query_bar
 from simcore.ui.explore.explore_view import PAGE, ExploreView
@@ -299,6 +299,25 @@ def table(view: ExploreView, query: str, results: Results) -> str:
         for rank, (name, score) in enumerate(zip(result.ids, result.scores, strict=True), 1)
     ]
     return csv_text.write(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
+
+
+def offer_job(view: ExploreView, waiting: Mapping[str, Recipe]) -> None:
+    """The job that computes what some z-sums need of all pairs, before any query can be searched.
+
+    Args:
+        waiting: recipes by the titles of their rows.
+    """
+    recipe = next(iter(waiting.values()))
+    args = ["search", view.collection, "--id", view.query]
+    args += ["--direction", view.direction] if view.direction != "lr" else []
+    if recipe.name:
+        args += ["--recipe", recipe.name]
+    else:
+        args += ["--models", ",".join(recipe.backbones), "--combine", "zsum"]
+        args += ["--metric", view.metric] if view.metric != "own" else []
+    titles = escape_markdown(", ".join(waiting))
+    reason = f"**{titles}**: the scale of all similarities is not computed yet."
+    job_progress.offer(args, reason, key=f"{PAGE}_job")
 
 
 def search_commands(

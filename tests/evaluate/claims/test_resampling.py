@@ -11,6 +11,7 @@ def test_whole_groups_are_drawn():
     groups = np.array([0, 0, 1, 2, 2, 2])
     weights = resampling.sample_weights(groups, 50, seed=3)
     assert weights.shape == (50, 6)
+    assert weights.dtype == np.uint8  # 0.4 GB for 4,000 samples of 100,000 pairs
     for group in range(3):
         assert (np.ptp(weights[:, groups == group], axis=1) == 0).all()
     assert (weights[:, [0, 2, 3]].sum(axis=1) == 3).all()  # as many groups as there are

@@ -1,5 +1,7 @@
 """CKA and RSA against independent computations."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -74,3 +76,14 @@ def test_the_matrix_is_that_of_all_pairs_in_either_form():
     assert np.isnan(matrix[:, 4]).all()
     constant = complementarity.cka_matrix([sets[0], np.ones((30, 3))])
     assert constant[0, 1] == 0
+
+
+def test_features_of_many_images_are_not_copied(monkeypatch):
+    random = np.random.default_rng(5)
+    sets = [random.normal(size=(6000, 16)).astype(np.float32) for _ in range(3)]
+    whole = complementarity.cka_matrix(sets)
+    monkeypatch.setattr(complementarity, "BLOCK_ROWS", 100)
+    tracemalloc.start()
+    np.testing.assert_allclose(complementarity.cka_matrix(sets), whole, rtol=1e-9)
+    assert tracemalloc.get_traced_memory()[1] < sets[0].nbytes / 2
+    tracemalloc.stop()

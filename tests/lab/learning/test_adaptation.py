@@ -85,7 +85,11 @@ def test_the_learned_backbone_gives_the_reported_recall(pairs, results, settings
     changes = learned_backbones.pair_changes("mine")
     np.testing.assert_array_equal(changes.ranks["after"], ranks[0])
     assert len(changes.rows("all")) == len(result.runs[0].split.test)
-    assert changes.nearest(0, "after", 1)[0] == int(changes.similarity["after"][0].argmax())
+    first = search.Query(id=changes.pairs.left.ids[0])
+    question = Question(pairs, (recipe,), subset="unseen:mine")
+    nearest = search.search(question, first, k=learned_backbones.N_NEAREST)[0].ids
+    gallery = changes.pairs.pairs().gallery
+    assert [gallery.ids[column] for column in changes.nearest(0, "after")] == list(nearest)
 
 
 def test_an_upload_has_the_features_of_the_store(pairs, mine):

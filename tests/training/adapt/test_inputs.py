@@ -53,6 +53,9 @@ def test_the_features_before_learning_are_a_plain_sum_with_neutral_gaps(lean):
     assert np.isnan(expected[0]).all()
     assert np.isnan(expected[:, 0]).all()
     np.testing.assert_allclose(inputs.similarity(), expected, atol=1e-6)
+    blocks = dict(inputs.blocks(3))  # as many rows at a time, so that no square matrix is needed
+    assert max(len(values) for values in blocks.values()) == 3
+    np.testing.assert_allclose(np.concatenate([*blocks.values()]), expected, atol=1e-6)
 
 
 @settings(max_examples=50, deadline=None)
