@@ -1,10 +1,13 @@
 """Review: failure cases one by one, annotators' tags, and recall without bad pairs."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from simcore.lab import recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.library import collections
+from simcore.lab.people import review
 from simcore.ui import sidebar, widgets
 from simcore.ui.review import failure_case, review_results
 from simcore.ui.url_state import Field, TextField
@@ -76,7 +79,9 @@ def show() -> None:
         if not recall.is_quick(needed):
             sidebar.offer_job("review", needed, "recall")
             return
-        if part == "results":
+        if part == "results" and not review.is_quick(needed):
+            sidebar.offer_job("review", replace(needed, subset="reviewed"), "recall")
+        elif part == "results":
             review_results.show(question, rows, combine)
         else:
             who = " ".join(name.split())

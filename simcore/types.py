@@ -278,13 +278,21 @@ class Collection:
         Raises:
             BadDataError: the collection has no known mates.
         """
+        return self._pairs if direction == "lr" else self._reversed_pairs
+
+    @cached_property
+    def _pairs(self) -> Pairs:
         if self.right is None:
             raise BadDataError(
                 f"Collection {self.name!r} has images without mates. "
                 "Recall needs a collection of pairs."
             )
-        pairs = Pairs(self.left, self.right, np.arange(len(self.left)), self.votes)
-        return pairs if direction == "lr" else pairs.reversed()
+        return Pairs(self.left, self.right, np.arange(len(self.left)), self.votes)
+
+    @cached_property
+    def _reversed_pairs(self) -> Pairs:
+        pairs = self._pairs  # raises without known mates; row i is the mate of row i
+        return Pairs(pairs.gallery, pairs.queries, pairs.target, pairs.votes)
 
     def sides(self, direction: Direction = "lr") -> tuple[ImageSet, ImageSet]:
         """(queries, gallery); without mates, both are all images."""

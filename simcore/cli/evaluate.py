@@ -86,7 +86,10 @@ def associative(
     """Correct choices among m images, exact and simulated (Table 2a)."""
     from simcore.lab.evaluate import recall as lab_recall
 
-    result = lab_recall.associative_recall(question, repetitions=repetitions, seed=seed)
+    with output.monitor() as monitor:
+        result = lab_recall.associative_recall(
+            question, repetitions=repetitions, seed=seed, monitor=monitor
+        )
     output.result(result, json=json)
 
 
@@ -96,7 +99,9 @@ def votes(question: Question, json: Json = False) -> None:
     """Correlation of the votes for pairs with their similarity."""
     from simcore.lab.evaluate import recall as lab_recall
 
-    output.result(lab_recall.votes(question), json=json)
+    with output.monitor() as monitor:
+        result = lab_recall.votes(question, monitor=monitor)
+    output.result(result, json=json)
 
 
 @app.command()
@@ -135,7 +140,8 @@ def participation(
     """Share of the leading combinations of a size that contain each backbone (Fig. 4)."""
     from simcore.lab.evaluate import combinations
 
-    search = combinations.search(question)
+    with output.monitor() as monitor:
+        search = combinations.search(question, monitor=monitor)
     result = combinations.participation(search, recipe_options.parse_combination(combine), size)
     output.result(result, json=json)
 
@@ -146,7 +152,8 @@ def ablation(question: Question, combine: Combined = "zsum", json: Json = False)
     """Hits lost without each member of the best combination (Table 1)."""
     from simcore.lab.evaluate import combinations
 
-    search = combinations.search(question)
+    with output.monitor() as monitor:
+        search = combinations.search(question, monitor=monitor)
     result = combinations.ablation(search, recipe_options.parse_combination(combine))
     output.result(result, json=json)
 
@@ -161,7 +168,9 @@ def weights(
     """Non-negative weights for a z-sum, cross-validated, beside the best subset."""
     from simcore.lab.evaluate import learned_sums
 
-    output.result(learned_sums.learned_weights(question, seed=seed), json=json)
+    with output.monitor() as monitor:
+        result = learned_sums.learned_weights(question, seed=seed, monitor=monitor)
+    output.result(result, json=json)
 
 
 @app.command()
@@ -221,7 +230,9 @@ def compare(question: Question, json: Json = False) -> None:
     """Is A better than B? Exact McNemar test for all pairs, with Holm's correction."""
     from simcore.lab.evaluate import combinations
 
-    output.result(combinations.compare(question), json=json)
+    with output.monitor() as monitor:
+        result = combinations.compare(question, monitor=monitor)
+    output.result(result, json=json)
 
 
 @app.command()
@@ -230,7 +241,9 @@ def exclusive(question: Question, json: Json = False) -> None:
     """Oracle and exclusive hits: pairs that at least one or exactly one backbone finds (Fig. 6)."""
     from simcore.lab.evaluate import exclusive as lab_exclusive
 
-    output.result(lab_exclusive.report(question), json=json)
+    with output.monitor() as monitor:
+        result = lab_exclusive.report(question, monitor=monitor)
+    output.result(result, json=json)
 
 
 @app.command()
@@ -243,7 +256,9 @@ def disagreements(
     """The pairs that backbones rank most differently."""
     from simcore.lab.evaluate import exclusive as lab_exclusive
 
-    output.result(lab_exclusive.disagreements(question, limit=limit), json=json)
+    with output.monitor() as monitor:
+        result = lab_exclusive.disagreements(question, limit=limit, monitor=monitor)
+    output.result(result, json=json)
 
 
 @app.command()
@@ -282,7 +297,8 @@ def complementarity(question: Question, json: Json = False) -> None:
     """Which backbones complement each other: agreement, gain, CKA and RSA."""
     from simcore.lab.evaluate import exclusive as lab_exclusive
 
-    result = lab_exclusive.complementarity(question)
+    with output.monitor() as monitor:
+        result = lab_exclusive.complementarity(question, monitor=monitor)
     tables = [result.to_table(measure) for measure in lab_exclusive.MEASURES]
     output.show(result, *tables, json=json)
 

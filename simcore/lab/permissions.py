@@ -56,7 +56,8 @@ VISITORS = {
     "evaluate.grouped_recall": "recall_by",
     "evaluate.recall": "recall curve cosine_minus_l2 associative_recall votes "
     "post_processing_gains failed_queries ranks ranks_of_each mate_ranks "
-    "pairs_digest outcomes_of_each stored_outcomes is_quick both_metrics post_processing_question",
+    "pairs_digest outcomes_of_each stored_outcomes is_quick seconds both_metrics "
+    "post_processing_question",
     "evaluate.waterfall": "waterfall is_quick",
     "evaluate.learned_sums": "learned_weights learned_gates cues_of cue_values gated_recipe",
     "html_document": "heading paragraph command table side_by_side data_url pictures chart embed "
@@ -229,7 +230,7 @@ HOST = {
     "people.duels": "create host_key make_plan wall_path",
     # Annotators are known by the names that they type, so a visitor could act as another one.
     "people.review": "queue pair pairs_of add_review undo own_tags current_reviews export summary "
-    "recall_so_far",
+    "recall_so_far is_quick",
 }
 
 

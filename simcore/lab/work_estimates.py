@@ -24,7 +24,7 @@ RESCORED = 10e-9  # to add it where weights depend on the query, or a second sta
 # Of the search of all subsets: to compare an image with a mate under one backbone, and to decide
 # whether one subset finds a mate.
 LEAD, SUBSET = 2.5e-9, 7e-9
-PROJECTED = 200  # products of each number with others until a few directions and clusters are found
+PROJECTED = 2.5e-7  # per number of the vectors, until a few directions and clusters are found
 KINDS = 2  # of sums that are searched: plain and normalized
 
 
@@ -122,4 +122,4 @@ def projection(recipe: Recipe, images: int) -> float:
     True
     """
     width = sum(registry.get(part.backbone).dim for part in recipe.parts)
-    return images * width * min(width, PROJECTED) / RATES["cosine"]
+    return images * width * PROJECTED

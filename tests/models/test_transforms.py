@@ -130,3 +130,29 @@ def test_keys_differ_and_names_are_checked():
         Setting("rotate", 45, -1)
     assert len(transforms.TRANSFORMS) == 19
     assert [t.name for t in TRANSFORMS.values() if t.needs_weights] == ["line-drawing"]
+
+
+@pytest.mark.parametrize("shape", [(40, 31, 3), (1, 7, 3), (2, 2, 3)])
+def test_turned_scaled_and_moved_as_torchvision_does(shape):
+    """Up to rounding: a few values are one level apart."""
+    import torch
+    from torchvision.transforms.v2 import functional
+
+    image = np.random.default_rng(2).integers(0, 256, shape, dtype=np.uint8)
+    tensor = torch.from_numpy(image.transpose(2, 0, 1).copy())
+    fill = np.rint(image.reshape(-1, 3).mean(axis=0)).tolist()
+    for angle, scale in [(5, 1), (45, 1), (90, 1), (180, 1), (0, 0.9), (0, 0.5), (0, 0.3)]:
+        name, strength = ("rotate", angle) if angle else ("scale", round(1 - scale, 1))
+        changed = TRANSFORMS[name].apply(image, strength, np.random.default_rng(0))
+        expected = functional.affine(
+            tensor,
+            angle=angle,
+            translate=[0, 0],
+            scale=scale,
+            shear=[0, 0],
+            interpolation=functional.InterpolationMode.BILINEAR,
+            fill=fill,
+        )
+        difference = np.abs(changed.astype(int) - expected.numpy().transpose(1, 2, 0))
+        assert difference.max() <= 1
+        assert (difference > 0).mean() < 0.01

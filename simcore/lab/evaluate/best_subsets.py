@@ -25,7 +25,7 @@ def report(question: Question, *, monitor: Monitor = Monitor()) -> SubsetReport:
     """
     collection = subsets.open_subset(question.collection, question.subset, monitor=monitor)
     if len(question.backbones) <= subset_search.MAX_BACKBONES:
-        return combinations.report(combinations.search(question))
+        return combinations.report(combinations.search(question, monitor=monitor))
     combinations.check_backbone_count(question.backbones, MAX_BACKBONES)
     key = (
         "beam search",

@@ -1,7 +1,7 @@
 """All combinations of backbones: the best of each size, participation, ablation."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,7 +30,7 @@ from simcore.recipe import (
 )
 from simcore.results import Interval, Result, Table, TableResult
 from simcore.sim import combine
-from simcore.types import Array, Collection, Direction, Metric
+from simcore.types import Array, Collection, Direction, Metric, Monitor
 
 MARKS = (1, 5, 10, 20, 50, 100, 330)  # columns of the table of participation
 HitsByCombination = dict[Combination, SubsetHits]
@@ -259,13 +259,14 @@ def subset_recipe(models: Sequence[str], combine: Combination, metric: str = rec
     return Recipe(parts, combine if len(parts) > 1 else "none")
 
 
-def search(question: Question) -> SubsetSearch:
+def search(question: Question, *, monitor: Monitor = Monitor()) -> SubsetSearch:
     """Hits of all 2^M - 1 combinations of a question's backbones, plain and normalized.
 
     Raises:
         BadDataError: no backbone or more than 16, no known mates, or features are missing.
+        Stopped: the monitor asked to stop.
     """
-    collection = subsets.open_subset(question.collection, question.subset)
+    collection = subsets.open_subset(question.collection, question.subset, monitor=monitor)
     collection.pairs(question.direction)  # raises if the collection has no known mates
     backbones, metric = question.backbones, recipes.shared_metric(question)
     check_backbone_count(backbones, subset_search.MAX_BACKBONES)
@@ -284,6 +285,7 @@ def search(question: Question) -> SubsetSearch:
             metric,
             question.post,
             missing=question.missing,
+            monitor=monitor,
         )
         packed = {str(kind): hits.packed for kind, hits in searched.hits.items()}
         result_cache.write(SUBSET_HITS, key, packed)
@@ -355,6 +357,7 @@ def search_in(
     post: PostProcessing,
     *,
     missing: Missing = "mean",
+    monitor: Monitor = Monitor(),
 ) -> SubsetSearch:
     """`search` on an open collection; nothing is cached."""
     check_backbone_count(backbones, subset_search.MAX_BACKBONES)
@@ -364,12 +367,23 @@ def search_in(
     weights = [1.0] * len(sides)
     kinds: tuple[Combination, ...] = ("zsum", "sum")
     terms_of_each = [combine.terms(sides, weights, kind, missing) for kind in kinds]
-    blocks = subset_search.zip_streams([side.stream() for side in sides])
+    blocks = _watched([side.stream() for side in sides], len(pairs), monitor)
     zsum, plain = subset_search.search_each(
         backbones, blocks, pairs.target, terms_of_each=terms_of_each
     )
     seconds = time.perf_counter() - start
     return SubsetSearch(len(pairs), backbones, {"zsum": zsum, "sum": plain}, seconds)
+
+
+def _watched(
+    streams: Sequence[Iterator[tuple[int, Array]]], pairs: int, monitor: Monitor
+) -> subset_search.Blocks:
+    """Blocks of several matrices; before each one the monitor may stop."""
+    for start, matrices in subset_search.zip_streams(streams):
+        monitor.check()
+        monitor.report("combinations", start, pairs)
+        yield start, matrices
+    monitor.report("combinations", pairs, pairs)
 
 
 def report(search: SubsetSearch) -> SubsetReport:
@@ -423,14 +437,15 @@ def ablation(search: SubsetSearch, combine: Combination) -> Ablation:
     return Ablation(combine, best, tuple(rows))
 
 
-def single_hits(question: Question) -> SingleHits:
+def single_hits(question: Question, *, monitor: Monitor = Monitor()) -> SingleHits:
     """The queries that each backbone finds alone; of any number of backbones.
 
     Raises:
         BadDataError: no backbone, no known mates, or features are missing.
+        Stopped: the monitor asked to stop.
     """
     singles = _singles(question)
-    ranks = recall.ranks_of_each(question.with_recipes(*singles))
+    ranks = recall.ranks_of_each(question.with_recipes(*singles), monitor)
     return {
         single.backbones[0]: mate_ranks == 1
         for single, mate_ranks in zip(singles, ranks, strict=True)
@@ -459,7 +474,7 @@ def check_backbone_count(backbones: Sequence[str], most: int) -> None:
         )
 
 
-def compare(question: Question) -> Comparisons:
+def compare(question: Question, *, monitor: Monitor = Monitor()) -> Comparisons:
     """Is A better than B? Exact McNemar test between all recipes, Holm's correction."""
     singles = tuple(dict.fromkeys(_singles(question)))
     combined = tuple(dict.fromkeys(question.combinations))
@@ -467,7 +482,7 @@ def compare(question: Question) -> Comparisons:
     if len(set(names)) < len(names):  # a backbone with several metrics
         names = list(distinct_labels(singles))
     names += distinct_labels(combined)
-    all_ranks = recall.ranks_of_each(question.with_recipes(*singles, *combined))
+    all_ranks = recall.ranks_of_each(question.with_recipes(*singles, *combined), monitor)
     hits = {name: ranks == 1 for name, ranks in zip(names, all_ranks, strict=True)}
     return Comparisons(
         question.collection,

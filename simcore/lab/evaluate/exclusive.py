@@ -16,7 +16,7 @@ from simcore.models import registry
 from simcore.recipe import Question
 from simcore.results import Interval, Result, Table, TableResult
 from simcore.sim import metrics
-from simcore.types import Array, Collection
+from simcore.types import Array, Collection, Monitor
 
 Order = Literal["collection", "disagreement"]
 Measure = Literal["agreement", "gain", "cka", "rsa"]
@@ -165,9 +165,13 @@ class Disagreements(TableResult):
         return Table(("query", "mate", "rank of the mate"), rows)
 
 
-def report(question: Question) -> ExclusiveReport:
-    """Oracle and exclusive hits of the backbones of a question, however many they are."""
-    hits = combinations.single_hits(question)
+def report(question: Question, *, monitor: Monitor = Monitor()) -> ExclusiveReport:
+    """Oracle and exclusive hits of the backbones of a question, however many they are.
+
+    Raises:
+        BadDataError: no known mates, or features are missing. Stopped: the monitor asked to stop.
+    """
+    hits = combinations.single_hits(question, monitor=monitor)
     exclusive_rows = exclusive.exclusive(hits)
     oracle: HitCount = hit_count(exclusive.oracle(hits))
     return ExclusiveReport(
@@ -218,13 +222,13 @@ def found_and_missed(
     ]
 
 
-def complementarity(question: Question) -> Complementarity:
+def complementarity(question: Question, *, monitor: Monitor = Monitor()) -> Complementarity:
     """Agreement, conditional gain, linear CKA and RSA, and an order that groups similar backbones.
 
     Agreement and gain are about hits, so metric, direction and post-processing change them. CKA and
     RSA compare the features of the left images and depend on none of these.
     """
-    hits = combinations.single_hits(question)
+    hits = combinations.single_hits(question, monitor=monitor)
     collection = subsets.open_subset(question.collection, question.subset)
     models = tuple(hits)
 
@@ -265,7 +269,9 @@ def _vectors(collection: Collection, model: str) -> Array | None:
     return left.values if left.single else None
 
 
-def disagreements(question: Question, *, limit: int | None = None) -> Disagreements:
+def disagreements(
+    question: Question, *, limit: int | None = None, monitor: Monitor = Monitor()
+) -> Disagreements:
     """Pairs that single backbones rank most differently, the largest disagreement first.
 
     Args:
@@ -275,16 +281,18 @@ def disagreements(question: Question, *, limit: int | None = None) -> Disagreeme
     Raises:
         BadDataError: no known mates, or features are missing.
     """
-    pairs = tuple(disagreement for _, disagreement in _by_disagreement(question))
+    pairs = tuple(disagreement for _, disagreement in _by_disagreement(question, monitor))
     return Disagreements(question.collection, pairs[:limit])
 
 
-def _by_disagreement(question: Question) -> list[tuple[int, Disagreement]]:
+def _by_disagreement(
+    question: Question, monitor: Monitor = Monitor()
+) -> list[tuple[int, Disagreement]]:
     """(row of the pair, its disagreement), the largest first."""
+    singles = question.singles
+    outcomes = recall.outcomes_of_each(question.with_recipes(*singles), monitor=monitor)
     collection = subsets.open_subset(question.collection, question.subset)
     pairs = collection.pairs(question.direction)
-    singles = question.singles
-    outcomes = recall.outcomes_of_each(question.with_recipes(*singles))
     ranks = np.stack([each.ranks for each in outcomes])
     evidence = np.stack([~np.isnan(each.mates) for each in outcomes])
     ratios = exclusive.rank_disagreement(ranks, evidence)

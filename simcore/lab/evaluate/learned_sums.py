@@ -71,7 +71,7 @@ def learned_weights(
         Stopped: the monitor asked to stop.
     """
     collection = subsets.open_subset(question.collection, question.subset, monitor=monitor)
-    results = combinations.search(question)
+    results = combinations.search(question, monitor=monitor)
     key = (*combinations.search_key(question, collection, results.models), seed)
     stored = result_cache.get(
         WEIGHTS, key, lambda: _fit_weights(question, collection, seed, monitor)

@@ -110,6 +110,7 @@ def associative_recall(
     sizes: Sequence[int] = retrieval_associative_recall.SIZES,
     repetitions: int = 10,
     seed: int = 0,
+    monitor: Monitor = Monitor(),
 ) -> AssociativeRecall:
     """Correct choices among m images: exact, and simulated as in the paper (Table 2a).
 
@@ -123,10 +124,10 @@ def associative_recall(
     """
     if not 1 <= repetitions <= MAX_REPETITIONS:
         raise BadDataError(f"Draw 1 to {MAX_REPETITIONS:,} times, not {repetitions}.")
-    gallery = len(_open(question).pairs(question.direction).gallery)
+    gallery = len(_open(question, monitor).pairs(question.direction).gallery)
     by_recipe = []
     labels = distinct_labels(question.recipes)
-    for label, ranks in zip(labels, ranks_of_each(question), strict=True):
+    for label, ranks in zip(labels, ranks_of_each(question, monitor), strict=True):
         rows = []
         for m in (size for size in sizes if size <= gallery):
             exact = retrieval_associative_recall.exact_recall(ranks, gallery, m)
@@ -140,7 +141,7 @@ def associative_recall(
     return AssociativeRecall(question.collection, question.subset, tuple(by_recipe))
 
 
-def votes(question: Question) -> VoteCorrelation:
+def votes(question: Question, *, monitor: Monitor = Monitor()) -> VoteCorrelation:
     """Correlation of up- and down-votes with the similarity of each pair.
 
     Only CSLS, which uses the whole gallery, makes the similarity of a pair depend on the direction.
@@ -148,7 +149,7 @@ def votes(question: Question) -> VoteCorrelation:
     Raises:
         BadDataError: the collection has no votes.
     """
-    collection = _open(question)
+    collection = _open(question, monitor)
     if collection.votes is None:
         raise BadDataError(
             f"The collection {question.collection!r} has no votes. Add it again with --votes and "
@@ -156,7 +157,8 @@ def votes(question: Question) -> VoteCorrelation:
         )
     by_recipe = []
     labels = distinct_labels(question.recipes)
-    for label, outcomes in zip(labels, outcomes_of_each(question), strict=True):
+    all_outcomes = outcomes_of_each(question, monitor=monitor)
+    for label, outcomes in zip(labels, all_outcomes, strict=True):
         up, down = (tuple(correlations(collection.votes[:, k], outcomes.mates)) for k in (0, 1))
         by_recipe.append(VotedRecipe(label, RecipeVotes(up, down)))
     return VoteCorrelation(question.collection, question.subset, tuple(by_recipe))
@@ -258,13 +260,22 @@ def is_quick(question: Question) -> bool:
     Raises:
         BadDataError: no known mates, or features are missing.
     """
+    return work_estimates.is_short(seconds(question))
+
+
+def seconds(question: Question) -> float:
+    """Estimated seconds of `ranks_of_each`: of the recipes whose ranks are not stored.
+
+    Raises:
+        BadDataError: no known mates, or features are missing.
+    """
     collection = _open(question)
     absent = [
         recipe
         for recipe, key in _outcome_keys(question, collection).items()
         if not (memory.contains((OUTCOMES, key)) or result_cache.contains(OUTCOMES, key))
     ]
-    return work_estimates.is_short(work_estimates.ranks(absent, len(collection.left)))
+    return work_estimates.ranks(absent, len(collection.left))
 
 
 def outcomes_of_each(

@@ -283,9 +283,11 @@ class _Waterfall:
     def _choices(self) -> Iterator[_Choice]:
         """The recipe of each step, chosen by the hits of the current half."""
         searches: SearchesByPost = {}
+        count = len(POST_PROCESSING)
         for number, post in enumerate(POST_PROCESSING):
-            self.monitor.report("combinations", number, len(POST_PROCESSING))
-            searches[post] = combinations.search(self.question.with_post(post)).hits["zsum"]
+            part = self.monitor.part(number / count, (number + 1) / count)
+            search = combinations.search(self.question.with_post(post), monitor=part)
+            searches[post] = search.hits["zsum"]
         names = [name for name in self.question.backbones if _later(name) is None]
         names = names or list(self.question.backbones)
         plain = searches["none"].restricted(names)

@@ -176,7 +176,7 @@ def run(inquiry: InvarianceQuestion, *, monitor: Monitor = Monitor()) -> Invaria
         UnknownNameError: no such collection, backbone or transform. BadDataError: no known mates,
             or features of the unchanged pictures are missing. Stopped: `monitor` asked to stop.
     """
-    settings, session = inquiry.settings, _Session(inquiry.question)
+    settings, session = inquiry.settings, _Session(inquiry.question, monitor)
     session.before()  # raises if features are missing
     for recipe in inquiry.question.recipes:
         monitor.check(RESUME)
@@ -266,9 +266,11 @@ def _table(session: "_Session", inquiry: InvarianceQuestion) -> InvarianceTable:
 class _Session:
     """The pairs of one question, opened once."""
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: Question, monitor: Monitor = Monitor()) -> None:
         self.question = question
-        self.collection: Collection = subsets.open_subset(question.collection, question.subset)
+        self.collection: Collection = subsets.open_subset(
+            question.collection, question.subset, monitor=monitor
+        )
         self.pairs = self.collection.pairs(question.direction)
         self._before: RanksByRecipe | None = None
 

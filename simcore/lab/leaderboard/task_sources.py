@@ -167,7 +167,12 @@ class JudgementSource(TaskSource):
             pair_similarities.prepare(self.judged, ready, monitor=monitor)
 
     def outcome(self, entry: Entry, *, compute: bool, monitor: Monitor = Monitor()) -> Array | None:
-        """(T,) credit of each trial; takes no longer than reading it would."""
+        """(T,) credit of each trial; takes no longer than reading it would.
+
+        Raises:
+            Stopped: the monitor asked to stop.
+        """
+        monitor.check()
         question = JudgementQuestion(self.judged.name, (entry.backbone,), (entry.metric,))
         (row,) = agreement.table(question).rows
         return np.round(row.overall.per_item.astype(np.float64), 6)

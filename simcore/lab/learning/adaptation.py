@@ -237,7 +237,7 @@ def adapt(
     collection = subsets.open_subset(name, subset, monitor=monitor)
     models = tuple(registry.expand_groups(models))
     provenance.require_unseen(name, collection.digest, content_keys(collection), models)
-    groups, duplicates_by = pair_groups(collection)
+    groups, duplicates_by = pair_groups(collection, monitor=monitor)
     splits = _draw_splits(groups, settings, runs)
     across = float(np.mean([_count_across(split, groups) for split in splits]))
     data = gather_inputs(collection, models)

@@ -241,7 +241,7 @@ def learn(
         (judgements, judged.digest, judged.triplets.images.keys),
     ):
         provenance.require_unseen(name, digest, keys, models)
-    groups, duplicates_by = pair_groups(collection)
+    groups, duplicates_by = pair_groups(collection, monitor=monitor)
     pictures = picture_folds.number(judged.triplets, collection.pairs(), groups)
     inputs = JointInputs(
         gather_inputs(collection, models),

@@ -107,14 +107,17 @@ class PairData:
             extraction.extract_images(side, names, monitor)
 
 
-def open_(name: str, *, subset: str = "all", seed: int = 0) -> PairData:
+def open_(
+    name: str, *, subset: str = "all", seed: int = 0, monitor: Monitor = Monitor()
+) -> PairData:
     """The pairs of a collection, split by the seed.
 
     Raises:
         UnknownNameError: no such collection or subset. BadDataError: too few pairs.
+        Stopped: the monitor asked to stop.
     """
-    collection = subsets.open_subset(name, subset)
-    groups, _ = duplicates.pair_groups(collection)
+    collection = subsets.open_subset(name, subset, monitor=monitor)
+    groups, _ = duplicates.pair_groups(collection, monitor=monitor)
     parts = splits.random_split(groups, seed)
     train, validation = (_examples(len(groups), rows) for rows in (parts.train, parts.validation))
     return PairData(collection, parts, train, validation)

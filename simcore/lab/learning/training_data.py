@@ -111,7 +111,7 @@ def open_(
             f"Split {split!r} and protocol paper are of judgements, and {plain!r} is a collection "
             "of pairs, whose split never shares an image. Leave the option out."
         )
-    return pair_data.open_(plain, subset=subset, seed=seed)
+    return pair_data.open_(plain, subset=subset, seed=seed, monitor=monitor)
 
 
 def resolve(name: str) -> tuple[str, str]:

@@ -74,7 +74,7 @@ def _verdicts_file(name: str) -> Path:
     return cache_dir.root() / "collections" / name / "overruled.json"
 
 
-def pair_groups(collection: Collection) -> tuple[Array, str]:
+def pair_groups(collection: Collection, *, monitor: Monitor = Monitor()) -> tuple[Array, str]:
     """(N,) groups of pairs that must stay together, and the backbone used ("" = none).
 
     Pairs with the same image always belong together; near-duplicates only if features of a generic
@@ -86,7 +86,7 @@ def pair_groups(collection: Collection) -> tuple[Array, str]:
     duplicates: list[NearDuplicate] = []
     if backbone:
         duplicates += find_near_duplicates(
-            collection, backbone, SPLIT_DISTANCE, SPLIT_DISTANCE
+            collection, backbone, SPLIT_DISTANCE, SPLIT_DISTANCE, monitor=monitor
         ).pairs
     first_row: dict[str, int] = {}  # content key -> first row that shows it
     for side in (pairs.queries, pairs.gallery):

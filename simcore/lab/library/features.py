@@ -154,8 +154,11 @@ def not_extracted(collection: str, backbone: str) -> BadDataError:
 def counts(collection: Collection) -> list[FeatureCount]:
     """How many images have features, for every backbone with any."""
     sides = _sides(collection)
-    keys = list(dict.fromkeys(key for side in sides for key in side.keys))
     digest = ",".join(side.digest for side in sides)
+    keys = memory.get(
+        ("different images", digest),
+        lambda: tuple(dict.fromkeys(key for side in sides for key in side.keys)),
+    )
     best: dict[str, int] = {}
     for backbone in FeatureStore.shared().backbones():
         try:

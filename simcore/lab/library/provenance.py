@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from simcore import memory
 from simcore.data import images
 from simcore.data.judgements import triplet_sets
 from simcore.data.judgements.trials import JudgementSet, Triplets
@@ -56,23 +57,28 @@ def _unseen_subset(name: str) -> str:
 
 def trained_on_any(names: Iterable[str], keys: Sequence[str]) -> list[str]:
     """The backbones among `names` that were trained on some of these images."""
+    learned = [name for name in names if name.startswith(lineage.PREFIX)]
+    if not learned:
+        return []
     pictures = frozenset(images.picture(key) for key in keys)
-    return [
-        name
-        for name in names
-        if name.startswith(lineage.PREFIX) and lineage.training_images(name) & pictures
-    ]
+    return [name for name in learned if lineage.training_images(name) & pictures]
 
 
 def trained_here(collection: Collection) -> list[str]:
     """Learned backbones that were trained on images of a collection, as pairs or otherwise."""
-    keys = [key for side in collection.sides() for key in side.keys]
     names = lineage.names()
-    by_content = trained_on_any(names, keys)
+    if not names:
+        return []
+    sides = collection.sides()
+    pictures = memory.get(
+        ("pictures", *(side.digest for side in sides)),
+        lambda: frozenset(images.picture(key) for side in sides for key in side.keys),
+    )
     return [
         name
         for name in names
-        if name in by_content or lineage.read(name).digest.startswith(collection.digest)
+        if lineage.read(name).digest.startswith(collection.digest)
+        or not pictures.isdisjoint(lineage.training_images(name))
     ]
 
 

@@ -93,6 +93,8 @@ def plan(
     question = Question(
         name, tuple(recipes.parse(backbones)), subset=subset or default_subset(paper, name)
     )
+    # Here, since all sections ask for it, and near-duplicates may take minutes.
+    subsets.open_subset(name, question.subset, monitor=monitor)
     for backbone in question.backbones:
         features.identity(collections.open_(name), backbone)  # raises if it is not extracted
     header = report_header.make(

@@ -1,7 +1,7 @@
 """Review of failure cases: the queue, annotators' tags and accepted mates, undo, the summary."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,12 +14,11 @@ from simcore.data.answers.schema import Judgement
 from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.judgements import inter_annotator
 from simcore.evaluate.retrieval.recall import recall_at
-from simcore.lab import recipes
 from simcore.lab.evaluate import recall
-from simcore.lab.library import collections, features, subsets
+from simcore.lab.library import collections, features, similarity, subsets
 from simcore.recipe import Question, Recipe
 from simcore.results import Result, Table
-from simcore.sim import rank, recipe_blocks
+from simcore.sim import rank
 from simcore.types import Array, Collection
 
 # What makes two images look alike, and what is wrong with a pair (from the papers' discussions).
@@ -38,6 +37,7 @@ FACETS = (
 )
 
 KS = (1, 5, 10)
+SO_FAR_SECONDS = 0.5  # of ranking, after each tag
 
 
 @dataclass(frozen=True)
@@ -274,13 +274,28 @@ def summary(name: str, queried: Sequence[Recipe]) -> ReviewSummary:
     )
 
 
-def recall_so_far(name: str, recipe: Recipe) -> ReviewedRecall:
+def recall_so_far(name: str, recipe: Recipe) -> ReviewedRecall | None:
     """The recall of one recipe with what annotators have tagged by now.
+
+    Without a pair the scale of a z-sum changes, so that all mates have to be ranked again: None
+    where that takes longer than `SO_FAR_SECONDS`, since it happens while somebody tags.
 
     Raises:
         BadDataError: no known mates, or features are missing.
     """
+    question = Question(name, (recipe,), subset="reviewed")
+    if recall.seconds(question) > SO_FAR_SECONDS:
+        return None
     return _recall(name, recipe, current_reviews(name))
+
+
+def is_quick(question: Question) -> bool:
+    """Whether a visitor can wait for the `summary` of a question's recipes.
+
+    Raises:
+        BadDataError: no known mates, or features are missing.
+    """
+    return recall.is_quick(replace(question, subset="reviewed"))
 
 
 def _annotators(reviews: Reviews) -> tuple[Annotator, ...]:
@@ -340,12 +355,11 @@ def _best_accepted(
         return ranks
     pairs, best = collection.pairs(), ranks.copy()
     queries = {b: features.for_side(collection, pairs.queries, b) for b in recipe.backbones}
-    gallery = {b: features.for_side(collection, pairs.gallery, b) for b in recipe.backbones}
-    for start, values in recipe_blocks.blocks(recipes.resolve(recipe), queries, gallery):
-        for row in range(start, start + len(values)):
-            for column in accepted.get(row, ()):
-                (other,) = rank.mate_ranks(values[row - start][None], np.array([column]))
-                best[row] = min(best[row], int(other))
+    for row, columns in accepted.items():
+        query = {name: each.take(np.array([row])) for name, each in queries.items()}
+        values = similarity.recipe_row(collection, recipe, "lr", query)
+        others = rank.mate_ranks(np.tile(values, (len(columns), 1)), np.array(columns))
+        best[row] = min(best[row], int(others.min()))
     return best
 
 

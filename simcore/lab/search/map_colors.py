@@ -136,11 +136,13 @@ def _rank_labels() -> list[str]:
 
 def tags(map_: Map) -> list[set[str]]:
     """(n,) tags that at least half of its reviewers gave the pair of each image."""
-    if len(map_.sides) < 2:
-        return [set() for _ in map_.ids]
-    agreed = review_store.agreed_reviews(review_store.current_reviews(map_.collection))
+    agreed, untagged = {}, set[str]()
+    if len(map_.sides) == 2:
+        agreed = review_store.agreed_reviews(review_store.current_reviews(map_.collection))
+    if not agreed:
+        return [untagged] * len(map_.ids)
     pairs = zip(*(side.keys for side in map_.sides), strict=True)
-    return [agreed.get((left, right), set()) for left, right in pairs] * 2
+    return [agreed.get((left, right), untagged) for left, right in pairs] * 2
 
 
 def _tag_groups(point_tags: Sequence[set[str]]) -> tuple[list[str], Array]:

@@ -75,7 +75,7 @@ def _steps(name: str, backbones: tuple[str, ...], monitor: Monitor) -> list[Call
     if len(collection.left) <= MAX_PAIRS:
         steps.append(partial(stored_hits.make, collection, question.recipes, monitor=quiet))
     if few and pairs and 2 <= len(backbones) <= MAX_SEARCHED:
-        steps.append(lambda: combinations.search(question))
+        steps.append(lambda: combinations.search(question, monitor=quiet))
     steps += _map_steps(question, monitor)
     if few and pairs:
         steps += [partial(pair.similarity_shares, collection, backbone) for backbone in backbones]

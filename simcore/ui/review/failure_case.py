@@ -260,6 +260,9 @@ def _other(
 def _recall_so_far(name: str, recipe: Recipe) -> None:
     """Recall as it is and without the pairs that annotators tagged as bad, after each tag."""
     result = review.recall_so_far(name, recipe)
+    if result is None:
+        st.caption("Recall without bad pairs is under Results.")
+        return
     before, after = result.as_it_is, result.without_bad_pairs
     bad = before.pairs - after.pairs
     if not bad or not after.recall:
