@@ -18,7 +18,7 @@ MAX_VISITOR_SECONDS = 30.0  # in workshop mode, where nobody can start a job
 # Products or differences of two numbers per second; of a metric of one's own: unknown, so slow.
 RATES: dict[Metric, float] = {"cosine": 30e9, "l2": 7e9, "l1": 6e9}
 OWN_RATE = 1e9
-RANKED = 1e-9  # seconds to rank one similarity, or to add it to a sum
+RANKED = 2e-9  # seconds to rank one similarity, or to add it to a sum
 SORTED = 80e-9  # to sort it among those of its query, for a sum of ranks or for CSLS
 RESCORED = 10e-9  # to add it where weights depend on the query, or a second stage follows
 # Of the search of all subsets: to compare an image with a mate under one backbone, and to decide

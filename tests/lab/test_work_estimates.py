@@ -5,11 +5,12 @@ import pytest
 
 from simcore.lab import jobs, permissions, recipes, work_estimates
 from simcore.lab.evaluate import combinations, recall
-from simcore.lab.library import collections, similarity
+from simcore.lab.library import collections, duplicates, features, similarity
 from simcore.lab.people import review
 from simcore.lab.search import search
 from simcore.lab.search.search import Query
 from simcore.recipe import Part, Question
+from tests.conftest import MODELS
 
 EIGHT = [
     *("mobilenetv2", "efficientnet-lite0", "resnet50", "densenet121"),
@@ -139,3 +140,20 @@ def test_the_search_for_moments_stops(tiny):
         ("color", "l2"),
         ("hog", "l2"),
     ]
+
+
+def test_networks_of_libraries_are_not_looked_up_in_vain(tiny, monkeypatch):
+    """Looking up torchvision:densenet121 imports torchvision, which takes three seconds."""
+    from simcore.models import registry
+
+    get = registry.get
+
+    def asked(name):
+        assert not name.startswith("torchvision:"), "looked up"
+        return get(name)
+
+    monkeypatch.setattr(registry, "get", asked)
+    collection = collections.open_(tiny)
+    assert not features.is_ready(collection, "torchvision:densenet121")
+    assert duplicates.default_backbone_if_ready(collection) == ""
+    assert duplicates.candidates(tiny)[0] in MODELS

@@ -278,3 +278,19 @@ def test_what_several_subsets_share_cannot_be_written_to():
     near_duplicates.tlld_paper(left, right, faces, faces)
     shared = memory.get(("near-duplicates within sides", left.digest, right.digest), pytest.fail)
     assert not shared.flags.writeable
+
+
+def test_groups_are_the_connected_components():
+    """Against scipy, on random graphs with chains and circles."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    random = np.random.default_rng(6)
+    for count, links in ((1, 0), (30, 12), (200, 150), (200, 400)):
+        ends = random.integers(0, count, (links, 2))
+        found = [
+            near_duplicates.NearDuplicate("left", int(a), "right", int(b), 0.1) for a, b in ends
+        ]
+        graph = coo_array((np.ones(links), (ends[:, 0], ends[:, 1])), shape=(count, count))
+        expected = connected_components(graph, directed=False)[1]
+        assert near_duplicates.groups(found, count).tolist() == expected.tolist()
