@@ -20,6 +20,7 @@ NearDuplicate = near_duplicates.NearDuplicate
 Thresholds = near_duplicates.Thresholds
 PAPERS_NETWORKS = ("densenet121", "torchvision:densenet121")
 NEAR_DUPLICATES = "near-duplicates"  # kind of result on disk
+NEARER = "nearer-duplicates"  # in memory: those of the stored ones up to smaller distances
 # Cosine distances of images that a split keeps together, see `near_duplicates.split_groups`: always
 # up to the first, up to the second unless they would chain unlike pairs to one group.
 COPY_DISTANCE, SPLIT_DISTANCE = 0.05, 0.10
@@ -161,6 +162,52 @@ def find_near_duplicates(
         BadDataError: the features are missing, or there are too many near-duplicates.
         Stopped: the monitor asked to stop.
     """
+    asked = within, across, metric
+    compared = _compared_limits(collection, backbone, *asked)
+
+    def nearer() -> NearDuplicates:
+        try:
+            every = _compare(collection, backbone, *compared, metric, monitor=monitor)
+        except BadDataError:  # too many within the larger distances
+            return _compare(collection, backbone, *asked, monitor=monitor)
+        limits = {True: within, False: across}
+        pairs = [
+            each for each in every.pairs if each.distance <= limits[each.side == each.other_side]
+        ]
+        return NearDuplicates(tuple(pairs), every.note)
+
+    if compared == (within, across):
+        return _compare(collection, backbone, *asked, monitor=monitor)
+    return memory.get((NEARER, _key(collection, backbone, *asked)), nearer)
+
+
+def _compared_limits(
+    collection: Collection, backbone: str, within: float, across: float, metric: Metric
+) -> tuple[float, float]:
+    """The distances up to which near-duplicates are stored, at least `within` and `across`.
+
+    Of the network that judges them by default, the protocols ask for several distances: one
+    comparison up to the largest serves them all.
+    """
+    is_shared = (
+        metric == "cosine"
+        and max(within, across) <= near_duplicates.TEXT
+        and len(collection.left) <= EXACT_IMAGES
+        and backbone == default_backbone_if_ready(collection)
+    )
+    return (near_duplicates.TEXT, near_duplicates.TEXT) if is_shared else (within, across)
+
+
+def _compare(
+    collection: Collection,
+    backbone: str,
+    within: float,
+    across: float,
+    metric: Metric,
+    *,
+    monitor: Monitor,
+) -> NearDuplicates:
+    """Near-duplicates up to just these distances, stored on disk."""
     key = _key(collection, backbone, within, across, metric)
 
     def compute() -> result_cache.Arrays:
@@ -187,9 +234,11 @@ def seconds(
     Raises:
         BadDataError: the features are missing.
     """
-    key = _key(collection, backbone, within, across, metric)
-    if memory.contains((NEAR_DUPLICATES, key)) or result_cache.contains(NEAR_DUPLICATES, key):
-        return 0.0
+    compared = _compared_limits(collection, backbone, within, across, metric)
+    for limits in (compared, (within, across)):
+        key = _key(collection, backbone, *limits, metric)
+        if memory.contains((NEAR_DUPLICATES, key)) or result_cache.contains(NEAR_DUPLICATES, key):
+            return 0.0
     compared = len(collection.left) ** 2 * (1 if collection.right is None else 3)
     return work_estimates.near_duplicates(backbone, metric, compared)
 

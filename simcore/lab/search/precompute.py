@@ -23,6 +23,7 @@ from simcore.types import Monitor
 STAGE = "results"
 MAX_SEARCHED = 11  # backbones; each further one doubles the subsets
 MAX_PAIRS = 30_000  # with more, no combinations of backbones but their z-sum
+CLEAN_SUBSETS = ("tlld", "tlld-paper")
 MAX_MORPHED = 2_000  # pairs; with more, only the map that the page opens with is prepared
 NICENESS = 10  # added: pages that are open meanwhile go first
 
@@ -80,6 +81,8 @@ def _steps(name: str, backbones: tuple[str, ...], monitor: Monitor) -> list[Call
     if few and pairs:
         steps += [partial(pair.similarity_shares, collection, backbone) for backbone in backbones]
     steps.append(partial(_find_duplicates, name, quiet))
+    if few and pairs:  # Claims and the pages' choice of pairs ask for them
+        steps += [partial(subsets.open_subset, name, each, monitor=quiet) for each in CLEAN_SUBSETS]
     return steps
 
 
