@@ -10,6 +10,7 @@ not measured.
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 
 from benchmarks import results_table, synthetic_cache
 from benchmarks.results_table import Line
@@ -39,7 +40,7 @@ def works(name: str) -> dict[str, tuple[float, Callable[[], object]]]:
         question = Question(name, tuple(chosen))
         parts[part] = (
             work_estimates.ranks(chosen, pairs),
-            lambda question=question: recall.outcomes_of_each(question),
+            partial(recall.outcomes_of_each, question),
         )
     collection = collections.open_(name)
     sums = recipes.parse(MODELS, "zsum", metric="l2")
@@ -67,8 +68,8 @@ def lines(quick: bool = False, *, pairs: int = PAIRS) -> list[Line]:
     """
     results = []
     with synthetic_cache.cache():
-        for work in works(synthetic_cache.collection(WARM, MODELS, name="warm")).values():
-            work[1]()
+        for _, warm in works(synthetic_cache.collection(WARM, MODELS, name="warm")).values():
+            warm()
         measured = synthetic_cache.collection(WARM if quick else pairs, MODELS, name="measured")
         for part, (estimate, work) in works(measured).items():
             memory.clear()

@@ -148,8 +148,8 @@ def _affine(
     height, width = image.shape[:2]
     cos, sin = np.cos(np.deg2rad(angle)) / factor, np.sin(np.deg2rad(angle)) / factor
     inverse = np.array([[cos, sin], [-sin, cos]])
-    from_middle = np.float32(np.column_stack([inverse, -inverse @ move]))
-    half = np.float32([0.5 * width, 0.5 * height])
+    from_middle = np.column_stack([inverse, -inverse @ move]).astype(np.float32)
+    half = np.array([0.5 * width, 0.5 * height], np.float32)
     x, y = (
         np.linspace((1 - side) / 2, (side - 1) / 2, side, dtype=np.float32)
         for side in (width, height)
@@ -174,7 +174,7 @@ def _affine(
     for below, row_share in ((0, 1 - lower_share), (width + 3, lower_share)):
         for beside, share in ((0, 1 - right_share), (1, right_share)):
             mixed += pixels[first + below + beside] * (share * row_share)[..., None]
-    fill = np.float32(_mean_color(image))
+    fill = np.array(_mean_color(image), np.float32)
     turned = (mixed[..., :3] - fill) * mixed[..., 3:] + fill
     return np.rint(turned).astype(np.uint8)
 

@@ -15,6 +15,7 @@ from simcore.types import Array
 
 DRAWS = 4000
 DRAWS_PER_ROW = 100  # so that Holm's correction can still reach 5 % with many rows
+FEW_KINDS = 4  # clusters per kind from which kinds are drawn instead of clusters
 BLOCK = 250  # samples evaluated at a time
 LEVEL = 0.05  # of the comparison with the best
 TOLERANCE = 1e-9  # sums of equal scores may be rounded differently
@@ -135,9 +136,20 @@ class _Cells:
 
 
 def _resampled(cells: _Cells, draws: int, seed: int) -> Array:
-    """(R, M) means in R samples."""
+    """(R, M) means in R samples.
+
+    Clusters with the same sums are exchangeable. Where there are few kinds of them, as of hits and
+    misses, only how often each kind is drawn is sampled, which is multinomial.
+    """
     random = np.random.default_rng(seed)
     means = []
+    kinds, size_of_kind = np.unique(
+        np.hstack([cells.total, cells.count]), axis=0, return_counts=True
+    )
+    if len(kinds) * FEW_KINDS <= cells.clusters:
+        few = _Cells(*np.split(kinds, [cells.total.shape[1]], axis=1))
+        weights = random.multinomial(cells.clusters, size_of_kind / cells.clusters, draws)
+        return few.means(weights.astype(np.float64))
     for start in range(0, draws, BLOCK):
         size = min(BLOCK, draws - start)
         sample = random.integers(0, cells.clusters, (size, cells.clusters))

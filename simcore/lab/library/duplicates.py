@@ -239,8 +239,8 @@ def seconds(
         key = _key(collection, backbone, *limits, metric)
         if memory.contains((NEAR_DUPLICATES, key)) or result_cache.contains(NEAR_DUPLICATES, key):
             return 0.0
-    compared = len(collection.left) ** 2 * (1 if collection.right is None else 3)
-    return work_estimates.near_duplicates(backbone, metric, compared)
+    images = len(collection.left) ** 2 * (1 if collection.right is None else 3)
+    return work_estimates.near_duplicates(backbone, metric, images)
 
 
 def _key(

@@ -15,7 +15,7 @@ from simcore.errors import BadDataError, Stopped
 from simcore.evaluate.combinations.subset_search import MAX_BACKBONES
 from simcore.lab import jobs, recipes
 from simcore.lab.evaluate import combinations, recall
-from simcore.lab.library import collections, duplicates, models, subsets
+from simcore.lab.library import collections, duplicates, features, models, subsets
 from simcore.lab.search import maps, pair, stored_hits
 from simcore.recipe import Question, Recipe
 from simcore.types import Monitor
@@ -23,7 +23,7 @@ from simcore.types import Monitor
 STAGE = "results"
 MAX_SEARCHED = 11  # backbones; each further one doubles the subsets
 MAX_PAIRS = 30_000  # with more, no combinations of backbones but their z-sum
-CLEAN_SUBSETS = ("tlld", "tlld-paper")
+CLAIMED_SUBSETS = ("tlld", "tlld-paper", "objects")  # that the page Claims opens
 MAX_MORPHED = 2_000  # pairs; with more, only the map that the page opens with is prepared
 NICENESS = 10  # added: pages that are open meanwhile go first
 
@@ -81,8 +81,8 @@ def _steps(name: str, backbones: tuple[str, ...], monitor: Monitor) -> list[Call
     if few and pairs:
         steps += [partial(pair.similarity_shares, collection, backbone) for backbone in backbones]
     steps.append(partial(_find_duplicates, name, quiet))
-    if few and pairs:  # Claims and the pages' choice of pairs ask for them
-        steps += [partial(subsets.open_subset, name, each, monitor=quiet) for each in CLEAN_SUBSETS]
+    if few and pairs:
+        steps += [partial(_open_subset, name, subset, quiet) for subset in CLAIMED_SUBSETS]
     return steps
 
 
@@ -93,6 +93,13 @@ def _find_duplicates(name: str, monitor: Monitor) -> None:
     subsets.find_duplicates(
         name, by=backbone, within=opening.within, across=opening.across, monitor=monitor
     )
+
+
+def _open_subset(name: str, subset: str, monitor: Monitor) -> None:
+    """Which pairs are in a subset, and that they have features, without the feature store."""
+    collection = subsets.open_subset(name, subset, monitor=monitor)
+    for backbone in collections.extracted_backbones(name):
+        features.is_ready(collection, backbone)
 
 
 def _map_steps(question: Question, monitor: Monitor) -> list[Callable[[], object]]:

@@ -62,3 +62,22 @@ def test_what_does_not_fit_is_refused():
         Items(np.zeros(3), np.zeros(2))
     with pytest.raises(ShapeError, match="for 3 items"):
         ranking.places(np.zeros((2, 4)), Items.plain(3))
+
+
+@pytest.mark.parametrize("few_kinds", [1, 10**9])
+def test_samples_of_kinds_and_of_single_items_spread_alike(monkeypatch, few_kinds):
+    """Whether eight kinds of items are drawn or 400 items; against the binomial's deviation."""
+    monkeypatch.setattr(ranking, "FEW_KINDS", few_kinds)
+    random = np.random.default_rng(8)
+    # Two that differ by half a deviation of their difference: each leads in many samples.
+    first = random.random(400) < 0.5
+    second = first.copy()
+    second[np.flatnonzero(first)[:10]] = False
+    second[np.flatnonzero(~first)[:8]] = True
+    third = random.random(400) < 0.2
+    result = ranking.places(np.stack([first, second, third]).astype(float), Items.plain(400))
+    assert [(place.rank, place.low, place.high) for place in result] == [
+        (1, 1, 2),
+        (2, 1, 2),
+        (3, 3, 3),
+    ]
