@@ -60,18 +60,23 @@ def works(name: str) -> dict[str, tuple[float, Callable[[], object]]]:
     return parts
 
 
-def lines(quick: bool = False, *, pairs: int = PAIRS) -> list[Line]:
+def lines(quick: bool = False) -> list[Line]:
     """CPU seconds of each kind of work; the ratio is to the estimate.
 
     Args:
         quick: as few pairs as are drawn for warming up.
     """
+    return measured(WARM if quick else PAIRS)
+
+
+def measured(pairs: int) -> list[Line]:
+    """The same for so many pairs."""
     results = []
     with synthetic_cache.cache():
         for _, warm in works(synthetic_cache.collection(WARM, MODELS, name="warm")).values():
             warm()
-        measured = synthetic_cache.collection(WARM if quick else pairs, MODELS, name="measured")
-        for part, (estimate, work) in works(measured).items():
+        name = synthetic_cache.collection(pairs, MODELS, name="measured")
+        for part, (estimate, work) in works(name).items():
             memory.clear()
             began = time.process_time()
             work()
@@ -85,7 +90,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=PAIRS)
-    print(results_table.markdown(lines(pairs=parser.parse_args().pairs)))
+    print(results_table.markdown(measured(parser.parse_args().pairs)))
 
 
 if __name__ == "__main__":

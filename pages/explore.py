@@ -87,8 +87,8 @@ def explore(collection: Collection, view: ExploreView, head: DeltaGenerator) -> 
             st.info("Choose at least one backbone in the sidebar.")
         return
     if waiting := row_by_row.unready(view, upload, recipes):
+        search_results.offer_job(view, waiting, recipes[waiting[0]])
         recipes = {title: recipe for title, recipe in recipes.items() if title not in waiting}
-        search_results.offer_job(view, waiting)
     results = row_by_row.search_rows(view, upload, recipes)
     search_results.show(collection, view, upload, recipes, results)
     search_results.downloads(collection, view, upload[0] if upload else None, results, ready)

@@ -90,7 +90,7 @@ def copy(kind: str, key: object, original: Callable[[], Arrays]) -> Arrays:
 
 
 def max_copy_bytes() -> int:
-    """How large all copies may be together: more where the disk has room.
+    """How large all copies may be together: more on a disk with much free space.
 
     If a page's backbones were over the limit, each visit would copy again what the last displaced.
     """

@@ -218,10 +218,9 @@ class PairChanges:
     pairs: Collection
     hits: dict[str, Hits]
 
-    @property
-    def ranks(self) -> dict[str, Array]:
-        """{"before", "after"}: (T,) rank of the mate, left to right."""
-        return {stage: hits.mate_ranks for stage, hits in self.hits.items()}
+    def ranks(self, stage: str) -> Array:
+        """(T,) rank of the mate, left to right, "before" or "after"."""
+        return self.hits[stage].mate_ranks
 
     def nearest(self, row: int, stage: str) -> list[int]:
         """Rows of the `N_NEAREST` right images most similar to a left one, those with evidence."""
@@ -234,7 +233,7 @@ class PairChanges:
         Args:
             which: "found" (the mate is first now), "lost" (it no longer is) or "all".
         """
-        before, after = self.ranks["before"], self.ranks["after"]
+        before, after = self.ranks("before"), self.ranks("after")
         selected = {
             "found": (after == 1) & (before > 1),
             "lost": (after > 1) & (before == 1),

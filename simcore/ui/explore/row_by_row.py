@@ -70,14 +70,14 @@ def search_rows(
 
 def unready(
     view: ExploreView, upload: tuple[str, bytes] | None, recipes: Mapping[str, Recipe]
-) -> Mapping[str, Recipe]:
-    """Those of the recipes that take so long to search that they need a job before."""
+) -> list[str]:
+    """Titles of the recipes that take so long to search that they need a job before."""
     query = Query(image=upload[1]) if upload else Query(id=view.query)
-    return {
-        title: recipe
+    return [
+        title
         for title, recipe in recipes.items()
         if not search.is_quick(Question(view.collection, (recipe,), view.direction), query)
-    }
+    ]
 
 
 def _in_order(recipes: Iterable[str], results: Mapping[str, SearchResult]) -> Results:

@@ -301,13 +301,12 @@ def table(view: ExploreView, query: str, results: Results) -> str:
     return csv_text.write(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
 
 
-def offer_job(view: ExploreView, waiting: Mapping[str, Recipe]) -> None:
+def offer_job(view: ExploreView, waiting: Sequence[str], recipe: Recipe) -> None:
     """The job that computes what some z-sums need of all pairs, before any query can be searched.
 
     Args:
-        waiting: recipes by the titles of their rows.
+        waiting: titles of their rows. recipe: that of the first.
     """
-    recipe = next(iter(waiting.values()))
     args = ["search", view.collection, "--id", view.query]
     args += ["--direction", view.direction] if view.direction != "lr" else []
     if recipe.name:

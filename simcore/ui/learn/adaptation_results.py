@@ -177,8 +177,8 @@ def _show_pair(changes: PairChanges, row: int, open_: Callable[[Pick], None]) ->
     lines = [
         Row(
             title=stage.capitalize(),
-            chip=f"mate at {changes.ranks[stage][row]:,}",
-            tone="first" if changes.ranks[stage][row] == 1 else "",
+            chip=f"mate at {changes.ranks(stage)[row]:,}",
+            tone="first" if changes.ranks(stage)[row] == 1 else "",
             tiles=[tile("right", i, n) for n, i in enumerate(changes.nearest(row, stage), 1)],
         )
         for stage in ("before", "after")

@@ -83,7 +83,7 @@ def test_the_learned_backbone_gives_the_reported_recall(pairs, results, settings
     ]
     np.testing.assert_array_equal(np.minimum(*ranks), result.runs[0].after)
     changes = learned_backbones.pair_changes("mine")
-    np.testing.assert_array_equal(changes.ranks["after"], ranks[0])
+    np.testing.assert_array_equal(changes.ranks("after"), ranks[0])
     assert len(changes.rows("all")) == len(result.runs[0].split.test)
     first = search.Query(id=changes.pairs.left.ids[0])
     question = Question(pairs, (recipe,), subset="unseen:mine")

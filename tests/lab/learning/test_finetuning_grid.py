@@ -9,7 +9,8 @@ from simcore.lab.judgements import sets
 from simcore.lab.learning import finetuning_grid
 from simcore.lab.learning.finetuning_grid import BEFORE, Grid
 from simcore.lab.library import collections
-from simcore.models import lineage
+from simcore.models import lineage, registry
+from simcore.models.extract import extraction
 from simcore.types import Monitor
 from tests.data.judgements.conftest import (
     bird_images,  # noqa: F401  a fixture
@@ -124,6 +125,13 @@ def test_names_and_numbers_are_checked(conv):
     with pytest.raises(BadDataError, match="there is no split"):
         finetuning_grid.make([conv], split="references")
     assert finetuning_grid.make([conv], protocol="held-out").split == "images"
+
+
+def test_cells_are_computed_in_the_precision_of_their_key(conv):
+    """Their files are named by the fp32 features: no paradigm may train in another precision."""
+    grid = finetuning_grid.make([conv], [])
+    assert not any(grid.settings(conv, name).bf16 for name in finetuning_grid.PARADIGMS)
+    assert extraction.feature_key(registry.get(conv), "fp32").precision == "fp32"
 
 
 def test_a_set_without_test_triplets_is_named(patches, conv):
