@@ -124,7 +124,7 @@ def _offer_fit(name: str, by: str) -> None:
     """The job that finds the distances that the sliders start at, and the near-duplicates."""
     args = ("evaluate", "duplicates", name, "--by", by, "--fit")
     images = f"{len(collections.open_(name).left):,} {_noun(name)}"
-    reason = f"How near unrelated ones of {images} are to each other is not computed yet."
+    reason = f"Near-duplicates among {images} are not computed yet."
     job_progress.offer(args, reason, key=f"{PAGE}_job")
     commands.show(args)
 
