@@ -67,7 +67,7 @@ VISITORS = {
     "invariance.picture": "curves open_picture",
     "judgements.agreement": "percent table combined people",
     "judgements.pair_similarities": "default_backbones distances expand is_distance metrics_of "
-    "ready available values identity",
+    "ready why_not_ready available values identity",
     "judgements.perceptual": "check_nets layer_table combinations",
     "judgements.sets": "names summary listing summary_table open_ printed singleton_sets "
     "name_of_source",

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import simplejpeg
+from PIL import Image
 
 from simcore.errors import BadDataError, check_whole_number, unknown_name
 from simcore.types import Array
 
-VERSION = 1  # raised when the same change would give another picture
 # (H, W, 3) uint8, strength, generator for this picture -> (h, w, 3) uint8.
 Apply = Callable[[Array, float, np.random.Generator], Array]
 
@@ -31,6 +31,7 @@ class Transform:
         unit: of the strength, such as "°".
         levels: strengths from mild to strong; the middle one is the default.
         needs_weights: whether a network makes it, whose weights may be missing.
+        version: raised when the same change would give another picture.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Transform:
     levels: tuple[float, ...]
     apply: Apply
     needs_weights: bool = False
+    version: int = 1
 
     @property
     def default(self) -> float:
@@ -71,10 +73,11 @@ class Setting:
     def key(self) -> str:
         """Names the pictures that it makes; part of every key of what is computed from them.
 
-        >>> Setting("rotate", 45).key
-        'rotate-45-s0-v1'
+        >>> Setting("blur", 2).key
+        'blur-2-s0-v1'
         """
-        return f"{self.transform}-{self.strength:g}-s{self.seed}-v{VERSION}"
+        version = get(self.transform).version
+        return f"{self.transform}-{self.strength:g}-s{self.seed}-v{version}"
 
     @property
     def label(self) -> str:
@@ -129,59 +132,38 @@ def _array(tensor: Any) -> Array:
     return rows
 
 
-def _mean_color(image: Array) -> list[float]:
-    return [float(value) for value in np.rint(image.reshape(-1, 3).mean(axis=0))]
+def _mean_color(image: Array) -> tuple[int, ...]:
+    return tuple(int(value) for value in np.rint(image.reshape(-1, 3).mean(axis=0)))
 
 
-def _affine(
-    image: Array, *, angle: float = 0.0, move: tuple[int, int] = (0, 0), factor: float = 1.0
-) -> Array:
-    """Turn, move or scale around the middle, with bilinear interpolation; keeps the size.
+def _stretched(image: Array, factor: float, move: tuple[int, int] = (0, 0)) -> Array:
+    """Scaled around the middle and moved, in a picture of the same size.
 
-    In the steps of torchvision's `affine`, whose import takes seconds: the same picture but for a
-    few values that are rounded to the other side.
+    By Pillow, as torchvision's `affine` and `rotate` do for pictures of Pillow. Importing
+    torchvision would take 3 CPU seconds.
 
     Args:
-        angle: in degrees, clockwise. move: to the right and down, in pixels.
-        factor: of the size.
+        factor: of the size. move: to the right and down, in pixels.
     """
-    height, width = image.shape[:2]
-    cos, sin = np.cos(np.deg2rad(angle)) / factor, np.sin(np.deg2rad(angle)) / factor
-    inverse = np.array([[cos, sin], [-sin, cos]])
-    from_middle = np.column_stack([inverse, -inverse @ move]).astype(np.float32)
-    half = np.array([0.5 * width, 0.5 * height], np.float32)
-    x, y = (
-        np.linspace((1 - side) / 2, (side - 1) / 2, side, dtype=np.float32)
-        for side in (width, height)
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    half = np.array(picture.size) / 2
+    step = 1 / factor  # in the picture, from pixel to pixel of the result
+    x, y = half - step * (half + move)  # where the left upper corner comes from
+    stretched = picture.transform(
+        picture.size,
+        Image.Transform.AFFINE,
+        (step, 0, x, 0, step, y),
+        Image.Resampling.BILINEAR,
+        fillcolor=_mean_color(image),
     )
-    # Where each pixel of the result comes from, in pixels of a picture with a border of one.
-    place = [
-        ((row[0] * x + row[1] * y[:, None] + row[2] + np.float32(1)) * size - 1) / 2 + 1
-        for row, size in zip(from_middle / half[:, None], 2 * half, strict=True)
-    ]
-    columns, rows = (
-        np.clip(along, 0, side + 1) for along, side in zip(place, (width, height), strict=True)
-    )
-    # The last channel is how much of a value comes from the picture.
-    bordered = np.zeros((height + 3, width + 3, 4), np.float32)
-    bordered[1 : height + 1, 1 : width + 1, :3] = image
-    bordered[1 : height + 1, 1 : width + 1, 3] = 1
-    pixels = bordered.reshape(-1, 4)
-    left, top = columns.astype(np.intp), rows.astype(np.intp)
-    right_share, lower_share = columns - left, rows - top
-    first = top * (width + 3) + left
-    mixed = np.zeros((height, width, 4), np.float32)
-    for below, row_share in ((0, 1 - lower_share), (width + 3, lower_share)):
-        for beside, share in ((0, 1 - right_share), (1, right_share)):
-            mixed += pixels[first + below + beside] * (share * row_share)[..., None]
-    fill = np.array(_mean_color(image), np.float32)
-    turned = (mixed[..., :3] - fill) * mixed[..., 3:] + fill
-    return np.rint(turned).astype(np.uint8)
+    return np.asarray(stretched)
 
 
 def rotate(image: Array, degrees: float, _random: np.random.Generator) -> Array:
-    """Turned clockwise."""
-    return _affine(image, angle=degrees)
+    """Clockwise around the middle."""
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    turned = picture.rotate(-degrees, Image.Resampling.BILINEAR, fillcolor=_mean_color(image))
+    return np.asarray(turned)
 
 
 def flip(image: Array, _strength: float, _random: np.random.Generator) -> Array:
@@ -205,14 +187,14 @@ def crop(image: Array, removed: float, _random: np.random.Generator) -> Array:
 
 def scale(image: Array, removed: float, _random: np.random.Generator) -> Array:
     """Smaller by a share, in the middle of a picture of the same size."""
-    return _affine(image, factor=1 - removed)
+    return _stretched(image, 1 - removed)
 
 
 def translate(image: Array, share: float, random: np.random.Generator) -> Array:
     """Moved by a share of width and height, in one of the four diagonal directions."""
     signs = random.choice([-1, 1], 2)
     height, width = image.shape[:2]
-    return _affine(image, move=(int(signs[0] * share * width), int(signs[1] * share * height)))
+    return _stretched(image, 1.0, (int(signs[0] * share * width), int(signs[1] * share * height)))
 
 
 def perspective(image: Array, distortion: float, random: np.random.Generator) -> Array:
@@ -326,15 +308,17 @@ def line_drawing(image: Array, _strength: float, _random: np.random.Generator) -
 
 _SHARES = (0.1, 0.2, 0.3, 0.4, 0.5)
 _FACTORS = (0.75, 0.5, 0.35, 0.25, 0.15)
+_SCALES = (0.1, 0.2, 0.3, 0.5, 0.7)
+_MOVES = (0.05, 0.1, 0.2, 0.3, 0.4)
 TRANSFORMS = {
     transform.name: transform
     for transform in (
-        Transform("rotate", "degrees clockwise", "°", (5, 15, 45, 90, 180), rotate),
+        Transform("rotate", "degrees clockwise", "°", (5, 15, 45, 90, 180), rotate, version=2),
         Transform("flip", "left and right exchanged", "", (1,), flip),
         Transform("flip-vertical", "top and bottom exchanged", "", (1,), flip_vertical),
         Transform("crop", "share of each side cut off", "", _SHARES, crop),
-        Transform("scale", "share by which it is smaller", "", (0.1, 0.2, 0.3, 0.5, 0.7), scale),
-        Transform("translate", "share of each side", "", (0.05, 0.1, 0.2, 0.3, 0.4), translate),
+        Transform("scale", "share by which it is smaller", "", _SCALES, scale, version=2),
+        Transform("translate", "share of each side", "", _MOVES, translate, version=2),
         Transform("perspective", "share of each side", "", (0.1, 0.2, 0.4, 0.6, 0.8), perspective),
         Transform("blur", "deviation, % of the short side", " %", (0.5, 1, 2, 4, 8), blur),
         Transform("noise", "deviation, share of the range", "", (0.02, 0.05, 0.1, 0.2, 0.4), noise),
