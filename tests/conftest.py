@@ -29,6 +29,7 @@ os.environ["NUMBA_CACHE_DIR"] = str(ROOT / "cache" / "libraries" / "numba-tests"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 BROWSER_TESTS = "tests/pages/browser/"
+LONG = {"test_style", "test_server", "test_kiosk", "test_jobs", "test_database", "test_registry"}
 MODELS = ["hog", "layout", "color"]  # features that need no weights
 Draw = Callable[..., Image.Image]
 
@@ -49,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that none of them keeps one worker busy at the end."""
-    items.sort(key=lambda item: "browser" not in item.keywords and item.path.stem != "test_style")
+    items.sort(key=lambda item: "browser" not in item.keywords and item.path.stem not in LONG)
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
@@ -71,10 +72,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
 def pytest_xdist_auto_num_workers() -> int | None:
-    """A worker more than there are cores: tests wait for browsers, servers and jobs."""
+    """Two workers more than there are cores: tests wait for browsers, servers and jobs."""
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
-    return len(os.sched_getaffinity(0)) + 1
+    return len(os.sched_getaffinity(0)) + 2
 
 
 def pytest_collection_finish() -> None:
