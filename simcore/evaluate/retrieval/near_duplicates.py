@@ -174,25 +174,13 @@ def groups(
     >>> groups([NearDuplicate("left", 0, "right", 2, 0.1)], 3).tolist()
     [0, 1, 0]
     """
-    first_of: dict[int, int] = {}  # pair -> an earlier one of its group
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def first(pair: int) -> int:
-        while pair in first_of:
-            before = first_of[pair]
-            if before in first_of:
-                first_of[pair] = first_of[before]  # so that no chain is followed twice
-            pair = before
-        return pair
-
-    for each in duplicates:
-        if identity(each) not in refused:
-            low, high = sorted((first(each.row), first(each.other)))
-            if low != high:
-                first_of[high] = low
-    firsts = np.arange(count)
-    for pair in list(first_of):
-        firsts[pair] = first(pair)
-    return np.unique(firsts, return_inverse=True)[1].astype(np.int64)
+    accepted = [each for each in duplicates if identity(each) not in refused]
+    rows, columns = [each.row for each in accepted], [each.other for each in accepted]
+    links = coo_array((np.ones(len(accepted)), (rows, columns)), shape=(count, count))
+    return connected_components(links, directed=False)[1].astype(np.int64)
 
 
 def split_groups(duplicates: NearDuplicates, count: int, *, certain: float, limit: float) -> Array:
