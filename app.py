@@ -78,7 +78,7 @@ page = kiosk.navigation(
             title="Invariance",
             icon=":material/transform:",
             url_path="invariance",
-            help="Rotate, crop or blur a picture: which backbones still recognize it.",
+            help="Rotate, crop or blur an image: which backbones still recognize it.",
         ),
         st.Page(
             "pages/reproduce.py",

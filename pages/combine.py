@@ -7,7 +7,7 @@ from simcore.lab import printed_values
 from simcore.lab.evaluate import combinations, exclusive, recall
 from simcore.lab.evaluate.combinations import SubsetReport, SubsetSearch
 from simcore.lab.evaluate.exclusive import ExclusiveReport
-from simcore.recipe import Question
+from simcore.recipe import COMBINATION_TITLES, Question
 from simcore.ui import actions, charts, commands, sidebar, widgets
 from simcore.ui.combine import combination_tabs
 
@@ -24,7 +24,7 @@ def show() -> None:
     """Draw the page."""
     st.title("Combine")
     st.caption(
-        "Hits at 1 of every combination of the backbones, plain and normalized (rosenfeld2019)."
+        "Hits at 1 of every combination of the backbones, as plain sum and z-sum (rosenfeld2019)."
     )
     with widgets.show_errors():
         question = sidebar.select_question(
@@ -41,7 +41,7 @@ def show() -> None:
             sidebar.offer_job("combine", question, "exclusive")
             return
         count = 2 ** len(question.backbones) - 1
-        text = f"Evaluating {count:,} combinations, plain and normalized"
+        text = f"Evaluating {count:,} combinations as plain sum and z-sum"
         with widgets.placeholder(text, 90, 400, 300):
             search = combinations.search(question)
             report, overlap = combinations.report(search), exclusive.report(question)
@@ -61,18 +61,18 @@ def _best(report: SubsetReport, overlap: ExclusiveReport) -> None:
         delta_color="off",
         delta_arrow="off",
     )
-    for column, combine in zip(columns[1:3], combination_tabs.COMBINATIONS, strict=True):
+    for column, combine in zip(columns[1:3], combination_tabs.SUMS, strict=True):
         best, held_out = report.best_of(combine), report.held_out.get(combine)
         if held_out is None:
             column.metric(
-                f"Best {combinations.SUM_NAMES[combine]}",
+                f"Best {COMBINATION_TITLES[combine]}",
                 f"{best.hits:,}",
                 help=" + ".join(best.models),
             )
             continue
         low, high = held_out.ci95
         column.metric(
-            f"Best {combinations.SUM_NAMES[combine]}",
+            f"Best {COMBINATION_TITLES[combine]}",
             f"{best.hits:,}",
             f"{held_out.hits:,} held-out",
             delta_color="off",
@@ -107,7 +107,7 @@ def _by_size(question: Question, report: SubsetReport, overlap: ExclusiveReport)
         params = combination_tabs.explore_params(question, members.split(" + "), combine)
         actions.open_later("pages/explore.py", params)
 
-    for number, (combine, label) in enumerate(combination_tabs.COMBINATIONS.items()):
+    for number, (combine, label) in enumerate(combination_tabs.SUMS.items()):
         best = report.best_by_size[combine]
         figure.add_scatter(
             x=[subset.size for subset in best],
@@ -144,8 +144,8 @@ def _details(question: Question, search: SubsetSearch) -> None:
     with widgets.show_errors():
         combine = st.segmented_control(
             "Combination",
-            list(combination_tabs.COMBINATIONS),
-            format_func=combination_tabs.COMBINATIONS.__getitem__,
+            list(combination_tabs.SUMS),
+            format_func=combination_tabs.SUMS.__getitem__,
             default="zsum",
             key="combine_kind",
             required=True,

@@ -21,7 +21,7 @@ def show() -> None:
         participant_view.show(name, code[:64])
         return
     st.title("Experiments")
-    st.caption("Ask people which pictures look alike, with the tasks of the papers.")
+    st.caption("Ask people which images look alike, with the tasks of the papers.")
     st.page_link("pages/duel.py", label="Beat the machine", icon=":material/swords:")
     with widgets.show_errors():
         rows = {row.name: row for row in experiments.listing()}
@@ -107,7 +107,7 @@ def _invite(name: str) -> None:
         )
         if kiosk.enabled():
             return
-        with st.popover("Remove", icon=":material/delete:"):
+        with st.popover("Delete", icon=":material/delete:"):
             st.markdown(
                 f"Delete **{escape_markdown(name)}** and all its answers? This cannot be undone."
             )

@@ -37,8 +37,8 @@ def show() -> None:
     """Draw the page."""
     st.title("Invariance")
     st.caption(
-        "Change a picture and see which backbones still recognize it.",
-        help="A similarity means nothing by itself, so that of a picture to its changed self is "
+        "Change an image and see which backbones still recognize it.",
+        help="A similarity means nothing by itself, so that of an image to its changed self is "
         "shown as the share of unrelated pairs that are less alike: 50 % is no more than "
         "unrelated, 100 % more than all. Recall@1 says what a change costs in retrieval.",
     )
@@ -55,7 +55,7 @@ def show() -> None:
 
 
 def _picture(question: Question, query: str, setting: Setting) -> None:
-    """The picture, its changed self, and how alike they stay."""
+    """The image, its changed self, and how alike they stay."""
     left, right = st.columns([2, 3])
     with left:
         invariance_views.pictures(question, query, setting)
@@ -63,16 +63,16 @@ def _picture(question: Question, query: str, setting: Setting) -> None:
         if invariance_evaluation.is_quick(question):
             invariance_views.curve_chart(question, query, setting)
         else:
-            st.info("How alike unrelated pairs are is not computed yet: change all pictures.")
+            st.info("How alike unrelated pairs are is not computed yet: change all images.")
 
 
 def _choose(question: Question) -> tuple[Setting, str]:
-    """The controls above the pictures: which picture, which change, how strong."""
+    """The controls above the images: which image, which change, how strong."""
     queries = _queries(question)
     first, second, third = st.columns([1, 1, 2])
     transform = first.selectbox("Change", list(TRANSFORMS), key=f"{PAGE}_transform")
     values = url_state.bind(PAGE, [STRENGTH, Field("query", queries)])
-    second.selectbox("Picture", queries, key=f"{PAGE}_query")
+    second.selectbox("Image", queries, key=f"{PAGE}_query")
     levels = _levels({"transform": transform})
     with third:
         if len(levels) > 1:
@@ -90,9 +90,9 @@ def _queries(question: Question) -> list[str]:
 
 
 def _collection(question: Question, setting: Setting) -> None:
-    """All pictures: the heat map of what is computed, and a job for the rest."""
+    """All images: the heat map of what is computed, and a job for the rest."""
     inquiry, table = _inquiry(question, setting)
-    st.header("All pictures", anchor=False)
+    st.header("All images", anchor=False)
     running = not kiosk.enabled() and job_progress.show(*COMMAND)
     if len(table.rows) < table.expected and not running and not kiosk.enabled():
         st.button(

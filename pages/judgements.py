@@ -4,6 +4,7 @@ import streamlit as st
 
 from simcore.lab.judgements import agreement, pair_similarities, perceptual, sets
 from simcore.lab.judgements.agreement import ALL, JudgementQuestion
+from simcore.recipe import COMBINATION_TITLES
 from simcore.ui import commands, widgets
 from simcore.ui.judgements import (
     disagreements,
@@ -120,7 +121,7 @@ def _combinations(question: JudgementQuestion, ready: list[str]) -> None:
     question = question.with_models(ready).with_combine(combine)
     with widgets.placeholder("Trying all combinations", 300):
         table = perceptual.combinations(question).to_table()
-    label = judgement_sidebar.COMBINE_LABELS[combine].removesuffix(" of all").lower()
+    label = COMBINATION_TITLES[combine]
     st.markdown(
         f"**The best {label} for each group**",
         help="rosenfeld2019, Table 3; each backbone by its own metric. Held out: chosen on other "

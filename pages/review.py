@@ -10,14 +10,15 @@ from simcore.lab.library import collections
 from simcore.lab.people import review
 from simcore.ui import sidebar, widgets
 from simcore.ui.review import failure_case, review_results
+from simcore.ui.sidebar import COMBINATION_NAMES
 from simcore.ui.url_state import Field, TextField
 
 PARTS = {"queue": "Queue", "results": "Results"}
-WITH = {"zsum": "z-sum", "sum": "Plain sum"}
+SUMS = ("zsum", "sum")
 AFTER = {"next": "Next case", "stay": "Stay"}  # what follows a tag
 FIELDS = [
     Field("after", list(AFTER), label="choice for after a tag"),
-    Field("combine", list(WITH), label="combination"),
+    Field("combine", SUMS, label="combination"),
     Field("view", list(PARTS)),
     TextField("annotator", limit=60),
     TextField("query"),
@@ -28,7 +29,7 @@ def show() -> None:
     """Draw the page."""
     st.title("Review")
     st.caption(
-        "Review the failures of a recipe, largest margin first: tag what makes two pictures alike."
+        "Review the failures of a recipe, largest margin first: tag what makes two images alike."
     )
     with widgets.show_errors():
         question = sidebar.select_question(
@@ -38,9 +39,9 @@ def show() -> None:
             return
         with st.sidebar:
             combine = st.selectbox(
-                "Combined by",
-                list(WITH),
-                format_func=WITH.__getitem__,
+                "Combination",
+                SUMS,
+                format_func=COMBINATION_NAMES.__getitem__,
                 key="review_combine",
                 disabled=len(question.backbones) < 2,
             )

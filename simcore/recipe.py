@@ -16,7 +16,7 @@ from simcore.types import Direction, MapLayout, Metric, QueryParams
 
 Combination = Literal["none", "sum", "zsum", "rrf", "gated", "rerank"]
 COMBINATION_TITLES: dict[Combination, str] = {
-    "sum": "sum",
+    "sum": "plain sum",
     "zsum": "z-sum",
     "rrf": "rank fusion",
     "gated": "gated z-sum",

@@ -40,7 +40,7 @@ PLACES = {
     ("extract",): Place("pages/collections.py", "Extraction"),
     ("index",): Place("pages/collections.py", "Index"),
     ("search",): Place("pages/explore.py", "Search", "collection"),
-    ("models", "fetch"): Place("pages/models.py", "Download"),
+    ("models", "fetch"): Place("pages/models.py", "Fetching weights"),
     ("map",): Place("pages/map.py", "Map", "collection"),
     ("pair",): Place("pages/compare.py", "Similarities"),
     ("learn",): Place("pages/learn.py", "Training"),

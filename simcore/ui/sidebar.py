@@ -25,10 +25,10 @@ from simcore.ui.widgets import escape_markdown
 METRIC_NAMES = {"own": "Own", "cosine": "Cosine", "l2": "L2", "l1": "L1"}
 DIRECTION_NAMES = {"lr": "Left → right", "rl": "Right → left"}
 COMBINATION_NAMES = {
-    "zsum": "z-sum of all",
-    "sum": "Plain sum of all",
-    "rrf": "Rank fusion of all",
-    "rerank": "Re-ranked z-sum of all",
+    "zsum": "z-sum",
+    "sum": "Plain sum",
+    "rrf": "Rank fusion",
+    "rerank": "Re-ranked z-sum",
     "none": "None",
 }
 POST_NAMES = {

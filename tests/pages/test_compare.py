@@ -99,23 +99,23 @@ def test_the_sentence_names_what_matched_and_what_misled():
     places = ((0.1, 0.5), (0.5, 0.5))
     reason = why.Why("color", 499, 1000, "edges", 3, places, misleading=part, crop=crop)
     assert why_view.sentence(reason) == (
-        "edges (rank 3) matched the top with the center; **color** was misled by the bands at top "
-        "and bottom: without them, rank **499 → 37** of 1,000; by the bottom left: with it hidden, "
-        "rank 120."
+        "edges (rank 3) matched the top with the center; **color** was misled by the bands at "
+        "top and bottom: without them, rank **499 → 37** of 1,000; by the bottom left: with it "
+        "occluded, rank 120."
     )
     assert why_view.sentence(replace(reason, misleading=replace(part, rank=20))) == (
         "edges (rank 3) matched the top with the center; **color** was misled by the bottom left: "
-        "with it hidden, rank **499 → 20** of 1,000; by the bands at top and bottom: without them, "
-        "rank 37."
+        "with it occluded, rank **499 → 20** of 1,000; by the bands at top and bottom: without "
+        "them, rank 37."
     )
     needed = why.PartRank(why.Crop(0, 0, 0.2, 0.2), 40, 0.1)
     by_hand = why.Why("color", 499, 1000, "hog", 3, needed=needed)
     assert why_view.sentence(by_hand) == (
         "hog (rank 3) needs the top left, without which the mate is at rank 40; **color** ranks it "
-        "499 of 1,000, and no crop or hidden part helps."
+        "499 of 1,000, and no crop or occluded part helps."
     )
     assert why_view.sentence(replace(by_hand, needed=None, misleading=part)) == (
-        "hog ranks the mate 3; **color** was misled by the bottom left: with it hidden, rank "
+        "hog ranks the mate 3; **color** was misled by the bottom left: with it occluded, rank "
         "**499 → 120** of 1,000."
     )
     alone = why.Why("hog", 3, 1000, "hog", 3, needed=needed, crop=crop)

@@ -66,7 +66,7 @@ def test_another_strength_than_the_default_can_be_computed_for_all(tiny, questio
     invariance_evaluation.run(InvarianceQuestion(question, ("crop",)))
     address = {"collection": tiny, "models": "hog,color", "transform": "crop"}
     at = app(PAGE, **address, strength="0.4")
-    assert "crop 0.4 is not computed for all pictures yet." in [info.value for info in at.info]
+    assert "crop 0.4 is not computed for all images yet." in [info.value for info in at.info]
     label = "Change all queries by every strength of crop"
     assert label in [button.label for button in at.button]
     invariance_evaluation.run(InvarianceQuestion(question, ("crop",), "all"))

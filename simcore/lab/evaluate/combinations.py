@@ -20,6 +20,7 @@ from simcore.lab import recipes, work_estimates
 from simcore.lab.evaluate import recall
 from simcore.lab.library import collections, features, similarity, subsets
 from simcore.recipe import (
+    COMBINATION_TITLES,
     Combination,
     Missing,
     Part,
@@ -32,11 +33,11 @@ from simcore.results import Interval, Result, Table, TableResult
 from simcore.sim import combine
 from simcore.types import Array, Collection, Direction, Metric, Monitor
 
+SEARCHED: tuple[Combination, ...] = ("zsum", "sum")
 MARKS = (1, 5, 10, 20, 50, 100, 330)  # columns of the table of participation
 HitsByCombination = dict[Combination, SubsetHits]
 SingleHits = dict[str, Array]  # backbone -> (Q,) bool, the queries that it finds
 SUBSET_HITS = "subset-hits"  # kind of result on disk
-SUM_NAMES: dict[Combination, str] = {"zsum": "z-sum", "sum": "plain sum"}
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ class SubsetReport(TableResult):
         """One row per combination and size."""
         rows = [
             (
-                SUM_NAMES[combine],
+                COMBINATION_TITLES[combine],
                 subset.size,
                 subset.hits,
                 format_interval(subset.ci95),
@@ -149,8 +150,8 @@ class SubsetReport(TableResult):
             for subset in best
         ]
         notes = [
-            f"{SUM_NAMES[combine]}: the best subset, cross-validated, has {score.hits:,} hits of "
-            f"{self.pairs:,} {format_interval(score.ci95)}"
+            f"{COMBINATION_TITLES[combine]}: the best subset, cross-validated, has "
+            f"{score.hits:,} hits of {self.pairs:,} {format_interval(score.ci95)}"
             for combine, score in self.held_out.items()
         ]
         if not self.held_out:
@@ -198,7 +199,7 @@ class Participation(TableResult):
             for column, model in enumerate(self.models)
         ]
         columns = ("backbone", *(f"first {q}" for q in marks))
-        title = f"{SUM_NAMES[self.combine]}, {self.size} of {len(self.models)} backbones"
+        title = f"{COMBINATION_TITLES[self.combine]}, {self.size} of {len(self.models)} backbones"
         return Table(columns, tuple(rows), title)
 
 
@@ -339,14 +340,14 @@ def _stored_search(
     """Hits from disk: of these backbones, or of all that are extracted, if these are among them."""
     stored = result_cache.read(SUBSET_HITS, key)
     if stored is not None:
-        return {kind: SubsetHits(backbones, stored[kind]) for kind in SUM_NAMES}
+        return {kind: SubsetHits(backbones, stored[kind]) for kind in SEARCHED}
     everything = tuple(collections.default_backbones(question.collection))
     if len(everything) > subset_search.MAX_BACKBONES or not set(backbones) < set(everything):
         return None
     stored = result_cache.read(SUBSET_HITS, search_key(question, collection, everything))
     if stored is None:
         return None
-    return {kind: SubsetHits(everything, stored[kind]).restricted(backbones) for kind in SUM_NAMES}
+    return {kind: SubsetHits(everything, stored[kind]).restricted(backbones) for kind in SEARCHED}
 
 
 def search_in(
@@ -365,8 +366,7 @@ def search_in(
     pairs = collection.pairs(direction)
     sides = similarity.sides(collection, backbones, direction, metric, post)
     weights = [1.0] * len(sides)
-    kinds: tuple[Combination, ...] = ("zsum", "sum")
-    terms_of_each = [combine.terms(sides, weights, kind, missing) for kind in kinds]
+    terms_of_each = [combine.terms(sides, weights, kind, missing) for kind in SEARCHED]
     blocks = _watched([side.stream() for side in sides], len(pairs), monitor)
     zsum, plain = subset_search.search_each(
         backbones, blocks, pairs.target, terms_of_each=terms_of_each

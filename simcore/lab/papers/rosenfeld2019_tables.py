@@ -12,7 +12,7 @@ from simcore.lab.papers import comparisons, retrievals
 from simcore.lab.papers.comparisons import Compared, number, share
 from simcore.lab.papers.question_steps import PaperStep
 from simcore.lab.papers.sections import Chart, Level, Pictures, Section, Series
-from simcore.recipe import Combination, Question
+from simcore.recipe import COMBINATION_TITLES, Combination, Question
 from simcore.results import Cell, Table
 from simcore.types import Array
 
@@ -131,7 +131,7 @@ def _compared_combinations(
     return (
         *(
             Compared(
-                f"best {combinations.SUM_NAMES[combine]}",
+                f"best {COMBINATION_TITLES[combine]}",
                 share(hits, PAIRS),
                 share(best[combine].hits, search.pairs),
                 comparisons.printed_ratio(hits, SINGLE),
@@ -141,7 +141,7 @@ def _compared_combinations(
         ),
         *(
             Compared(
-                f"best {combinations.SUM_NAMES[combine]}, held out",
+                f"best {COMBINATION_TITLES[combine]}, held out",
                 None,
                 share(hits, search.pairs),
                 None,

@@ -14,7 +14,7 @@ from simcore.recipe import Combination, Question
 from simcore.types import QueryParams
 from simcore.ui import actions, charts, commands, job_progress, widgets
 
-COMBINATIONS: dict[Combination, str] = {"zsum": "Normalized (Eq. 5)", "sum": "Plain (Eq. 4)"}
+SUMS: dict[Combination, str] = {"zsum": "z-sum (Eq. 5)", "sum": "Plain sum (Eq. 4)"}
 MEASURES: dict[Measure, str] = {
     "agreement": "Agreement: found by both, of what either finds",
     "gain": "Gain: of what the row misses, the share that the column finds",
@@ -136,7 +136,7 @@ def weights(question: Question, _search: SubsetSearch, _combine: Combination) ->
         result = learned_sums.learned_weights(question, monitor=monitor)
     rows = [
         ("learned weights", result.same_pairs, result.held_out),
-        ("best subset (z-sum)", result.best_subset_same_pairs, result.best_subset_held_out),
+        ("best z-sum", result.best_subset_same_pairs, result.best_subset_held_out),
     ]
     frame = pd.DataFrame(
         {

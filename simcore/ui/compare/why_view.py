@@ -71,7 +71,7 @@ def show(question: Question, query: Picture, mate: Picture, backbone: str) -> No
     if state.setdefault(PICTURES, pictures) != pictures:
         state[PICTURES], state[CROP] = pictures, ""
     values = url_state.bind(PAGE, [CropField("crop")])
-    with job_progress.progress_bar("Hiding and cropping parts") as monitor:
+    with job_progress.progress_bar("Occluding and cropping parts") as monitor:
         reason = why.explain(question, query, mate, backbone, monitor=monitor)
     text = sentence(reason)
     st.markdown(text)
@@ -83,7 +83,7 @@ def show(question: Question, query: Picture, mate: Picture, backbone: str) -> No
     with left:
         _picture(query, crop, reason)
         if reason.misleading is not None:
-            st.caption("Dashed: the part that misled it most, by hiding one part after the other.")
+            st.caption("Dashed: the part that misled it most, found by occlusion.")
     with right:
         st.image(
             str(thumbnails.path(mate.key, route="picture")),
@@ -92,14 +92,14 @@ def show(question: Question, query: Picture, mate: Picture, backbone: str) -> No
             alt=f"The mate, {mate.side} {mate.name}",
         )
         if crop == Crop():
-            st.markdown("Drag over the picture to crop it.")
+            st.markdown("Drag over the image to crop it.")
         else:
             result = why.crop_rank(question, query, mate, backbone, crop)
             st.markdown(
                 f"With this crop: rank **{result.rank:,}** instead of {reason.rank:,}, of "
                 f"{reason.gallery:,}.",
                 help="The mate's rank under this backbone if the query is cropped. Drag over the "
-                "picture to try another crop; the network sees only what is inside.",
+                "image to try another crop; the network sees only what is inside.",
             )
 
 
@@ -158,13 +158,13 @@ def _misled(reason: Why) -> str:
     changes: list[tuple[int, str, str]] = []
     if reason.misleading is not None:
         place = place_name(*reason.misleading.center)
-        changes.append((reason.misleading.rank, f"the {place}", "with it hidden"))
+        changes.append((reason.misleading.rank, f"the {place}", "with it occluded"))
     if reason.crop is not None:
         part = cut_name(reason.crop.crop)
         without = "without them" if part.startswith("the bands") else "without it"
         changes.append((reason.crop.rank, part, without))
     if not changes:
-        return f"ranks it {reason.rank:,} of {reason.gallery:,}, and no crop or hidden part helps"
+        return f"ranks it {reason.rank:,} of {reason.gallery:,}, and no crop or occluded part helps"
     changes.sort(key=lambda change: change[0])
     best, *worse = changes
     text = f"was misled by {best[1]}: {best[2]}, rank **{reason.rank:,} → {best[0]:,}**"

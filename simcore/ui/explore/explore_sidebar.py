@@ -9,18 +9,12 @@ from simcore.ui import backbone_picker, field_filter, sidebar, url_state
 from simcore.ui.explore import explore_view
 from simcore.ui.explore.explore_view import PAGE, ExploreView
 from simcore.ui.field_filter import FILTER
-from simcore.ui.sidebar import DIRECTION_NAMES, HELP, MISSING_NAMES
+from simcore.ui.sidebar import COMBINATION_NAMES, DIRECTION_NAMES, HELP, MISSING_NAMES
 from simcore.ui.widgets import escape_markdown
 
 METRIC_NAMES = {"own": "Own", "cosine": "Cos", "l2": "L2", "l1": "L1"}  # short: four in a line
+WEIGHTED = {"weighted": "Weighted z-sum"}
 ORDER_NAMES = {"chosen": "As chosen", "rank": "Mate's rank"}
-COMBINATION_NAMES = {
-    "sum": "Sum",
-    "zsum": "z-sum",
-    "rrf": "Ranks",
-    "rerank": "Re-ranked",
-    "weighted": "Weighted",
-}
 
 
 def _collection_changed() -> None:
@@ -53,11 +47,11 @@ def draw(names: Sequence[str]) -> ExploreView:
             "Combinations",
             explore_view.combination_names(),
             selection_mode="multi",
-            format_func=lambda name: COMBINATION_NAMES.get(name, name),
+            format_func=lambda name: WEIGHTED.get(name, COMBINATION_NAMES.get(name, name)),
             key=f"{PAGE}_combine",
-            help="Rows that add the similarities of all backbones. Sum: as they are. z-sum: each "
-            "first scaled to mean 0 and standard deviation 1 over all pairs. Ranks: reciprocal "
-            "rank fusion, 1 / (60 + rank) of each. Re-ranked: a z-sum, whose first 50 are compared "
+            help="Rows that add the similarities of all backbones. Plain sum: as they are. z-sum: "
+            "each first scaled to mean 0 and standard deviation 1 over all pairs. Rank fusion: "
+            "1 / (60 + rank) of each. Re-ranked: a z-sum, whose first 50 are compared "
             "again by their maps. Weighted: a z-sum with your weights. Others are stored recipes.",
         )
         if "weighted" in view.combine and len(view.models) > 1:

@@ -95,7 +95,7 @@ def _sentence(curves: Sequence[PictureCurve], setting: Setting) -> None:
     }
     scored = {name: point for name, point in points.items() if not np.isnan(point.floor)}
     if not scored:
-        st.caption("No backbone has evidence about this picture.")
+        st.caption("No backbone has evidence about this image.")
         return
     best, worst = (choose(scored, key=lambda name: scored[name].floor) for choose in (max, min))
     text = f"**{escape_markdown(best)}** finds it more alike than {_share(scored[best].floor)}"
@@ -154,7 +154,7 @@ def galleries(question: Question, recipe: Recipe, setting: Setting, collection: 
     """
     outcomes = invariance_evaluation.picture_outcomes(question, recipe, setting)
     if outcomes is None:
-        st.info(f"{setting.label} is not computed for all pictures yet.")
+        st.info(f"{setting.label} is not computed for all images yet.")
         return False
     evident = np.flatnonzero(~np.isnan(outcomes.floor))
     order = evident[np.argsort(outcomes.floor[evident], kind="stable")]

@@ -10,6 +10,7 @@ from simcore.lab.judgements.sets import JudgementSet
 from simcore.lab.library import provenance
 from simcore.types import METRICS
 from simcore.ui import backbone_picker, url_state
+from simcore.ui.sidebar import COMBINATION_NAMES
 from simcore.ui.url_state import Field, ListField, Values
 from simcore.ui.widgets import escape_markdown
 
@@ -21,7 +22,7 @@ VIEWS = {  # value in the address -> label
     "combinations": "Best combinations",
     "set": "About this set",
 }
-COMBINE_LABELS = {"none": "None", "zsum": "z-sum of all", "sum": "Plain sum of all"}
+COMBINE_LABELS = {name: COMBINATION_NAMES[name] for name in ("none", "zsum", "sum")}
 COUNTING_LABELS = {"share": "Share of votes (BAPPS)", "majority": "Majority, 1 or 0"}
 METRIC_LABELS = {"cosine": "Cosine", "l2": "L2", "l1": "L1"}
 MAX_MODELS = 24

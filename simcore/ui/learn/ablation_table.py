@@ -46,7 +46,7 @@ def show(
     args += ["--protocol", settings.protocol, *options, "--ablation"]
     args += [] if question.subset == "all" else ["--subset", question.subset]
     st.button(
-        "Continue" if finished else "Compute",
+        "Resume" if finished else "Compute",
         key="ablation_go",
         icon=":material/table_rows:",
         disabled=job_progress.running("learn") is not None,

@@ -76,7 +76,7 @@ def show_header(info: Lineage, page: str, label: str, params: dict[str, str], ke
 
 def _offer_removal(info: Lineage, key: str) -> None:
     name = info.name.removeprefix("learned:")
-    with st.popover("Remove", icon=":material/delete:"):
+    with st.popover("Delete", icon=":material/delete:"):
         st.markdown(f"Delete **{escape_markdown(info.name)}** and its features?")
         st.button(
             "Delete",

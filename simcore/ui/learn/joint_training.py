@@ -73,7 +73,7 @@ def _form(question: Question, judgements: str) -> None:
         10,
         4,
         key=f"{PAGE}_folds",
-        help="Parts of the pictures. Each is tested on what was learned from the others.",
+        help="Parts of the images. Each is tested on what was learned from the others.",
     )
     args = ["learn", "joint", question.collection, judgements, "--models", ",".join(models)]
     args += ["--term", term, "--balance", f"{balance:g}", "--folds", str(folds)]
@@ -99,12 +99,12 @@ def _results(question: Question, judgements: str) -> None:
 
 
 def scores(document: JSON, name: str) -> None:
-    """What was learned from pairs, judgements and both, each on pictures that it never saw."""
+    """What was learned from pairs, judgements and both, each on images that it never saw."""
     table = joint.scores_table(document)
     st.markdown(
         f"**{escape_markdown(table.title)}**",
         help="Each pair and each judgement is tested once, by a map that was learned without its "
-        "pictures. `learned from pairs` has seen no judgement and `learned from judgements` no "
+        "images. `learned from pairs` has seen no judgement and `learned from judgements` no "
         "pair, so each shows what transfers.",
     )
     columns = st.columns(2)

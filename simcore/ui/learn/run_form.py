@@ -121,7 +121,7 @@ def _protocol_args(page: str) -> list[str]:
         list(SPLITS),
         format_func=SPLITS.__getitem__,
         key=f"{page}_split",
-        help="Sets of few pictures (208 birds) keep most trials only by the second choice: no "
+        help="Sets of few images (208 birds) keep most trials only by the second choice: no "
         "reference of a test trial is seen in training, its two candidates may be.",
     )
     return ["--split", split] if split != "images" else []

@@ -11,15 +11,16 @@ from simcore.lab.search import cluster_names, map_colors, maps, morph
 from simcore.recipe import Question, Recipe
 from simcore.ui.commands import Command
 from simcore.ui.map.map_canvas import METHOD_NAMES
+from simcore.ui.sidebar import COMBINATION_NAMES
 from simcore.ui.url_state import Field, Values
 
-COMBINATION_NAMES = {"zsum": "z-sum of all", "sum": "Sum of all"}
+SUMS = {name: f"{COMBINATION_NAMES[name]} of all" for name in ("zsum", "sum")}
 MORPH = "morph"
 VIEWS = {"map": "Map", MORPH: "Morph"}
 ANY = "any"  # tag
 NONE = "none"
 PAGE = "map"
-TAG_HELP = "Shows only pairs with a tag that at least half of their reviewers gave."
+TAG_HELP = "Shows only pairs with a tag that at least half of their annotators gave."
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Choice:
 
 def _map_options(values: Values) -> list[str]:
     """The backbones, and the combinations of several."""
-    return [*values["models"], *(COMBINATION_NAMES if len(values["models"]) > 1 else [])]
+    return [*values["models"], *(SUMS if len(values["models"]) > 1 else [])]
 
 
 def _views(values: Values) -> list[str]:
@@ -108,7 +109,7 @@ FIELDS = [
 def draw(question: Question) -> Choice:
     """Draw the controls."""
     values = {"collection": question.collection, "models": list(question.backbones)}
-    labels = {NONE: "None", **COMBINATION_NAMES}
+    labels = {NONE: "None", **SUMS}
 
     def label(option: str) -> str:
         return labels.get(option, option)
@@ -183,9 +184,7 @@ def _draw_names_and_tag(collection: str) -> tuple[str, str]:
 
 def recipe(question: Question, name: str) -> Recipe:
     """The recipe of one backbone or one combination."""
-    models_, combine = (
-        (question.backbones, name) if name in COMBINATION_NAMES else ((name,), "none")
-    )
+    models_, combine = (question.backbones, name) if name in SUMS else ((name,), "none")
     return maps.single_recipe(
         models_,
         combine,
@@ -222,7 +221,7 @@ def command(question: Question, name: str, method: str) -> Command:
     args = ["map", question.collection, "--models"]
     if name == MORPH:
         args += [",".join(question.backbones), "--morph"]
-    elif name in COMBINATION_NAMES:
+    elif name in SUMS:
         args += [",".join(question.backbones), "--combine", name]
     else:
         args.append(name)

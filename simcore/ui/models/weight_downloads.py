@@ -36,7 +36,7 @@ def form(missing: Sequence[BackboneInfo]) -> None:
     """Choose backbones, see what their download means, and start it."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = st.multiselect(
-            "Download weights",
+            "Fetch weights",
             [backbone.name for backbone in missing],
             key=CHOSEN,
             placeholder="Choose backbones, or click Fetch in the table",
@@ -45,7 +45,7 @@ def form(missing: Sequence[BackboneInfo]) -> None:
         unverified = unverified_files(chosen)
         trusted = bool(unverified) and st.session_state.get(TRUST, False)
         st.button(
-            "Download",
+            "Fetch",
             type="primary",
             icon=":material/download:",
             disabled=not names or (bool(unverified) and not trusted),

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 # What pages offer to the host: words on buttons, popovers, expanders and links.
 HOST_WORDS = re.compile(
     r"^(Remove|Delete|Extract|Add|Start|Resume|Stop|Compute|Score now|Not a duplicate|Store as|"
-    r"Undo|Draw|Build|Import|Fetch|Download weights|Answers as|Triplets as)\b"
+    r"Undo|Draw|Build|Import|Fetch|Fetch weights|Answers as|Triplets as)\b"
 )
 PAGES = sorted(path.stem for path in ROOT.glob("pages/*.py") if path.stem != "explore")
 
