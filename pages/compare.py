@@ -116,6 +116,7 @@ def _numbers(question: Question, rows: Sequence[Row], first: Picture, second: Pi
             placeholder="–",
             key="compare_table",
             column_config={
+                frame.columns[0]: widgets.name_column(frame.iloc[:, 0]),
                 "% of all pairs": st.column_config.NumberColumn(
                     help="Share of all pairs, mates or not, that are less similar."
                 ),

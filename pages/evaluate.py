@@ -117,7 +117,9 @@ def _draw(question: Question, name: str, view: EvaluationView) -> None:
         placeholder="–",
         height=widgets.table_height(len(view.display)),
         key=f"evaluate_table_{name}",
-        column_config={view.display.columns[0]: widgets.name_column()},
+        column_config={
+            view.display.columns[0]: widgets.name_column(view.display.iloc[:, 0].astype(str))
+        },
     )
     stem = f"{question.collection}-{question.subset}-{name}"
     with st.container(horizontal=True):

@@ -84,6 +84,7 @@ def _scores(question: JudgementQuestion, ready: list[str]) -> None:
         key=f"{PAGE}_table",
         column_config={
             "similarity": widgets.name_column(
+                rows["similarity"],
                 help="People's rows: the ceiling is the best possible score on these votes; "
                 "leave-one-out majority, how often the majority of the others agrees with one "
                 "person; inter-annotator agreement, how often two people agree.",
@@ -125,7 +126,7 @@ def _combinations(question: JudgementQuestion, ready: list[str]) -> None:
     st.markdown(
         f"**The best {label} for each group**",
         help="rosenfeld2019, Table 3; each backbone by its own metric. Held out: chosen on other "
-        "triplets than it is scored on; the other scores are optimistically biased.",
+        "trials than it is scored on; the other scores are optimistically biased.",
     )
     st.dataframe(table.to_frame(), hide_index=True)
     for note in table.notes:

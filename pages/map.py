@@ -98,9 +98,9 @@ def _morph(question: Question, choice: Choice) -> list[Map]:
             return list(morph.make(every_stop, settings, monitor=monitor).maps)
     if missing:
         title = f"{len(missing)} of {len(recipes)} maps by {METHOD_NAMES[choice.method]}"
-        _offer(
-            question, MORPH, choice.method, f"**{escape_markdown(title)}** are not computed yet."
-        )
+        verb = "is" if len(missing) == 1 else "are"
+        reason = f"**{escape_markdown(title)}** {verb} not computed yet."
+        _offer(question, MORPH, choice.method, reason)
     ready = [recipe for recipe in recipes if recipe not in missing]
     if len(ready) < morph.FEWEST:
         return []

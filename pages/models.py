@@ -66,7 +66,7 @@ def _table(backbones: Sequence[BackboneInfo]) -> None:
         key="models.table",
         column_config={
             "backbone": widgets.name_column(
-                width=185, help="The name to use on every page and command line."
+                frame["backbone"], help="The name to use on every page and command line."
             ),
             "state": column.TextColumn(
                 width=70, help="Missing: its weights are not on this computer."

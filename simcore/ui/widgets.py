@@ -1,7 +1,7 @@
 """What several pages share: errors as sentences, safe text, sizes, downloads, empty states."""
 
 import html
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROW_HEIGHT, MAX_TABLE = 31, 400  # px, as Streamlit draws tables of any length
+NAME_WIDTHS = (60, 320)  # of a column of names in px, at least and at most
 MARKS = str.maketrans({mark: "\\" + mark for mark in "\\`*_{}[]()<>#+-.!|~$:^"})
 
 
@@ -79,13 +80,17 @@ def empty_state(text: str, page: str = "", label: str = "") -> None:
         st.page_link(page, label=label, icon=":material/add:")
 
 
-def name_column(*, width: int | None = None, help: str | None = None) -> Any:
-    """The column with the names of a table's rows.
+def name_column(names: Iterable[str], *, help: str | None = None) -> Any:
+    """The column with the names of a table's rows, as wide as the longest of them.
 
-    On a phone it stays in view while the table scrolls. On a larger screen it does not: Streamlit
+    Streamlit measures a column by its first rows, and cuts longer names further down. On a phone
+    the column stays in view while the table scrolls. On a larger screen it does not: Streamlit
     writes pinned columns in gray, which means missing elsewhere.
     """
     phone = "Mobi" in (st.context.headers.get("User-Agent") or "")
+    longest = max(map(len, names), default=0)
+    low, high = NAME_WIDTHS
+    width = min(max(low, 24 + round(6.5 * longest)), 185 if phone else high)
     return st.column_config.Column(pinned=phone, width=width, help=help)
 
 

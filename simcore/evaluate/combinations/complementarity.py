@@ -6,13 +6,13 @@ import numpy as np
 
 from simcore.errors import ShapeError
 from simcore.evaluate.statistics.correlation import average_ranks
-from simcore.types import Array
+from simcore.types import Array, Monitor
 
 MAX_IMAGES = 1500  # for RSA, whose matrices grow with the square
 BLOCK_ROWS = 4096  # rows in float64 at a time
 
 
-def cka_matrix(features: Sequence[Array | None]) -> Array:
+def cka_matrix(features: Sequence[Array | None], *, monitor: Monitor = Monitor()) -> Array:
     """Linear centered kernel alignment of all pairs of feature sets (Kornblith et al. 2019, Eq. 3).
 
     Each cross term is computed from Gram matrices (N x N) or from D1 x D2, whichever is smaller;
@@ -21,13 +21,14 @@ def cka_matrix(features: Sequence[Array | None]) -> Array:
 
     Args:
         features: (N, D) each, of the same N images; None = nothing to compare.
+        monitor: told about each pair of feature sets, after each of which it may stop.
 
     Returns:
         (M, M) float64, symmetric: 0 (nothing in common, or a constant) to 1 (equal up to rotation
         and scale); NaN where one of the two is None.
 
     Raises:
-        ShapeError: N differs.
+        ShapeError: N differs. Stopped: the monitor asked to stop.
 
     >>> x = np.array([[0.0, 1.0], [2.0, 0.0], [4.0, 5.0]])
     >>> cka_matrix([x, 3 * x[:, ::-1]]).round(6).tolist()
@@ -47,8 +48,11 @@ def cka_matrix(features: Sequence[Array | None]) -> Array:
         return grams[number]
 
     products = np.full((len(features), len(features)), np.nan)
+    total = len(features) * (len(features) + 1) // 2
     for i, x in enumerate(features):
         for j, y in enumerate(features[: i + 1]):
+            monitor.check()
+            monitor.report("CKA", i * (i + 1) // 2 + j, total)
             if x is None or y is None:
                 continue
             if x.shape[1] * y.shape[1] > len(x) ** 2:
@@ -83,7 +87,7 @@ def compared_images(count: int, *, seed: int = 0) -> Array:
     return np.sort(drawn)
 
 
-def rsa(matrices: Sequence[Array]) -> Array:
+def rsa(matrices: Sequence[Array], *, monitor: Monitor = Monitor()) -> Array:
     """Representational similarity analysis: Spearman correlation of similarity matrices.
 
     Source: Kriegeskorte et al. 2008.
@@ -91,20 +95,28 @@ def rsa(matrices: Sequence[Array]) -> Array:
     Args:
         matrices: M of (N, N) similarities among the same images, those of `compared_images`; NaN =
             no evidence.
+        monitor: told about each pair of matrices, after each of which it may stop.
 
     Returns:
         (M, M) float64; NaN where two have no common evidence or one is constant.
+
+    Raises:
+        Stopped: the monitor asked to stop.
     """
     upper = np.triu_indices(len(matrices[0]), 1)
     flat = [matrix[upper] for matrix in matrices]
     complete = [not np.isnan(values).any() for values in flat]
-    ranked = [
-        average_ranks(values) if is_complete else values
-        for values, is_complete in zip(flat, complete, strict=True)
-    ]
+    total = len(flat) * (len(flat) + 1) // 2  # each matrix is ranked, then each pair compared
+    ranked = []
+    for i, values in enumerate(flat):
+        monitor.check()
+        monitor.report("RSA", i, total)
+        ranked.append(average_ranks(values) if complete[i] else values)
     correlation = np.eye(len(flat))
     for i, first in enumerate(flat):
         for j, second in enumerate(flat[:i]):
+            monitor.check()
+            monitor.report("RSA", len(flat) + i * (i - 1) // 2 + j, total)
             if complete[i] and complete[j]:
                 a, b = ranked[i], ranked[j]
             else:

@@ -227,17 +227,28 @@ def complementarity(question: Question, *, monitor: Monitor = Monitor()) -> Comp
 
     Agreement and gain are about hits, so metric, direction and post-processing change them. CKA and
     RSA compare the features of the left images and depend on none of these.
+
+    Args:
+        monitor: told about each backbone, then each pair of backbones.
+
+    Raises:
+        BadDataError: no known mates, or features are missing. Stopped: the monitor asked to stop.
     """
-    hits = combinations.single_hits(question, monitor=monitor)
+    hits = combinations.single_hits(question, monitor=monitor.part(0, 0.3))
     collection = subsets.open_subset(question.collection, question.subset)
     models = tuple(hits)
 
     def compute() -> result_cache.Arrays:
         rows = geometry.compared_images(len(collection.left))  # of all, matrices fill the memory
-        return {
-            "rsa": geometry.rsa([_similarities(collection, model, rows) for model in models]),
-            "cka": geometry.cka_matrix([_vectors(collection, model) for model in models]),
-        }
+        similarities, part = [], monitor.part(0.3, 0.5)
+        for done, model in enumerate(models):
+            part.check()
+            part.report(model, done, len(models))
+            similarities.append(_similarities(collection, model, rows))
+        rsa = geometry.rsa(similarities, monitor=monitor.part(0.5, 0.65))
+        vectors = [_vectors(collection, model) for model in models]
+        cka = geometry.cka_matrix(vectors, monitor=monitor.part(0.65, 1))
+        return {"rsa": rsa, "cka": cka}
 
     identities = tuple(features.identity(collection, model) for model in models)
     stored = result_cache.get("geometry", (collection.left.digest, models, identities), compute)

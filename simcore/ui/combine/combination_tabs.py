@@ -59,7 +59,7 @@ def ranking(question: Question, search: SubsetSearch, combine: Combination) -> N
         column_config={
             "hits": st.column_config.NumberColumn(width="small"),
             "size": st.column_config.NumberColumn(width="small"),
-            "members": st.column_config.TextColumn(width="large"),
+            "members": st.column_config.TextColumn(width=820),
         },
     )
     rows = event["selection"]["rows"]
@@ -176,8 +176,8 @@ def weights(question: Question, _search: SubsetSearch, _combine: Combination) ->
 
 def complementarity(question: Question, _search: SubsetSearch, _combine: Combination) -> None:
     """How similar the backbones are: one heat map, similar ones next to each other."""
-    with widgets.placeholder("Comparing backbones", 420, 300):
-        result = exclusive.complementarity(question)
+    with job_progress.progress_bar("Comparing backbones") as monitor:
+        result = exclusive.complementarity(question, monitor=monitor)
     measure = st.selectbox(
         "Measure", list(MEASURES), format_func=MEASURES.__getitem__, key="combine_alike"
     )

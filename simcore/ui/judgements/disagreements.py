@@ -32,7 +32,7 @@ def show(question: JudgementQuestion, ready: list[str]) -> None:
         opposite = order == "disagreement"
         shown = [row for row in rows if row.opposite == opposite]
         if not shown:
-            st.info("There is no such triplet.")
+            st.info("There is no such trial.")
         _gallery(shown if opposite else shown[::-1], judged, by, ready)
         widgets.credits(judged.credits)
 
@@ -77,7 +77,7 @@ def _disagreement_header(
     opposite = sum(row.opposite for row in rows)
     reference = "people" if judged.votes == "human" else "the known order"
     st.markdown(
-        f"**{opposite:,}** of {len(rows):,} triplets: {escape_markdown(by)} and {reference} choose "
+        f"**{opposite:,}** of {len(rows):,} trials: {escape_markdown(by)} and {reference} choose "
         "different sides.",
         help=None if kiosk.enabled() else "Click an image to open it in Explore.",
     )

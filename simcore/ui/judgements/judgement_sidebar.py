@@ -97,7 +97,7 @@ def sidebar(names: Sequence[str]) -> JudgementQuestion:
             help="Also score the sum of all chosen similarities.",
         )
         counting = st.selectbox(
-            "A triplet earns",
+            "A trial earns",
             list(COUNTING_LABELS),
             format_func=COUNTING_LABELS.__getitem__,
             key=f"{PAGE}_counting",

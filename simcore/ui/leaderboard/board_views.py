@@ -102,6 +102,7 @@ def _column_config(board: Board) -> Cells:
             width=80,  # measured from its first rows, it would be too narrow for two digits
             help="Interval of the rank: other pairs or trials could have been sampled.",
         ),
+        "backbone": widgets.name_column(entry.backbone for entry in board.entries),
         "why missing": st.column_config.Column(width=320),
         "printed": st.column_config.Column(help="What a paper prints about this backbone."),
         "ms per image": number(help="One decoded image to features, measured on this computer."),

@@ -8,14 +8,14 @@ import pytest
 from simcore import memory
 from simcore.__main__ import run
 from simcore.data.store.feature_store import FeatureStore
-from simcore.errors import BadDataError
+from simcore.errors import BadDataError, Stopped
 from simcore.lab import recipes
 from simcore.lab.evaluate import best_subsets, combinations, exclusive, learned_sums, recall
 from simcore.lab.library import collections, extraction
 from simcore.models import registry
 from simcore.models.extract import extraction as extraction_run
 from simcore.recipe import Question
-from simcore.types import RAW
+from simcore.types import RAW, Monitor, Progress
 from tests.conftest import MODELS, draw
 
 MANY = [f"drawn-{number:02}" for number in range(17)]
@@ -116,3 +116,23 @@ def test_a_table_names_the_metric_of_each_recipe(tiny):
     hits = combinations.single_hits(Question(tiny, (hog, color)))
     expected = recall.ranks(tiny, hog) == 1
     np.testing.assert_array_equal(hits["hog"], expected)
+
+
+def test_complementarity_reports_each_pair_of_backbones_and_stops(many):
+    question = Question(many, tuple(recipes.parse(MANY)))
+    pairs = 17 * 18 // 2
+    reports: list[Progress] = []
+    with pytest.raises(Stopped):
+        exclusive.complementarity(
+            question, monitor=Monitor(reports.append, lambda: len(reports) > pairs)
+        )
+    reports.clear()
+    result = exclusive.complementarity(question, monitor=Monitor(reports.append))
+    shares = [report.share for report in reports]
+    assert shares == sorted(shares)  # never back
+    assert shares[-1] > 0.99
+    for stage in ("RSA", "CKA"):
+        assert [r.done for r in reports if r.stage == stage] == list(range(pairs))
+    reports.clear()
+    assert exclusive.complementarity(question, monitor=Monitor(reports.append)) == result
+    assert not {"RSA", "CKA"} & {report.stage for report in reports}  # stored
