@@ -68,7 +68,7 @@ def test_disagreements_can_be_sorted(app, judged):
     assert not at.exception
     rows = trial_disagreements.largest_first(JudgementQuestion("mine", ("color",)), metric="cosine")
     opposite = sum((row.vote - 0.5) * (row.prediction - 0.5) < 0 for row in rows)
-    assert f"**{opposite}** of 8 triplets" in shown(at)
+    assert f"**{opposite}** of 8 trials" in shown(at)
     assert at.query_params["by"] == "color"
     at.selectbox(key="judgements_by").select("all combined").run()
     at.selectbox(key="judgements_order").select("agreement").run()

@@ -35,8 +35,8 @@ def test_judgements_as_a_person_does(judged, own_visitor):
     page.get_by_text("Disagreements").click()
     visitor.until(lambda: visitor.address.get("view") == "disagreements")
     tiles = page.locator("button.tile")
-    visitor.until(lambda: page.get_by_text("of 8 triplets").count() == 1)
-    opposite = int(page.get_by_text("of 8 triplets").inner_text().split()[0])
+    visitor.until(lambda: page.get_by_text("of 8 trials").count() == 1)
+    opposite = int(page.get_by_text("of 8 trials").inner_text().split()[0])
     visitor.until(lambda: tiles.count() == 3 * (8 - opposite))
     assert page.locator("button.tile img").first.evaluate("i => i.naturalWidth") > 0
     wanted = tiles.nth(1).get_attribute("aria-label")
