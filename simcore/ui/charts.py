@@ -11,11 +11,14 @@ import streamlit as st
 from simcore.lab import html_document
 from simcore.lab.printed_values import PrintedTable
 from simcore.types import JSON
-from simcore.ui import actions, page_export
+from simcore.ui import actions, page_export, widgets
 
 SEPARATOR = " | "  # between row and column in the customdata of a cell
 GRAY = "#7F7F7F"  # as readable on white as on black
 CELL_POINT, CELLS_WIDTH = 34, 1000  # px: of a point that answers clicks, and of a wide heat map
+# Height of a name in the legend, px: names share lines, except on a phone, where a plot would lose
+# its height to them.
+LEGEND_NAME, LEGEND_LINE = 9, 18
 DASHES = ("dot", "dash", "longdashdot")  # of the horizontal lines of one chart
 
 
@@ -74,8 +77,9 @@ def show(
     if title:
         st.markdown(f"**{title}**")
     n_labels = sum(trace.showlegend is not False and bool(trace.name) for trace in figure.data)
+    label_height = LEGEND_LINE if widgets.is_phone() else LEGEND_NAME
     figure.update_layout(
-        height=height + (9 * n_labels if n_labels > 1 else 0),
+        height=height + (label_height * n_labels if n_labels > 1 else 0),
         # Names beside the plot need a wider margin than axes, which make room by themselves.
         margin={"l": 10, "r": figure.layout.margin.r or 10, "t": 10, "b": 10},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": ""},

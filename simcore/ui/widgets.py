@@ -80,6 +80,11 @@ def empty_state(text: str, page: str = "", label: str = "") -> None:
         st.page_link(page, label=label, icon=":material/add:")
 
 
+def is_phone() -> bool:
+    """Whether the browser says that it is one of a phone."""
+    return "Mobi" in (st.context.headers.get("User-Agent") or "")
+
+
 def name_column(names: Iterable[str], *, help: str | None = None) -> Any:
     """The column with the names of a table's rows, as wide as the longest of them.
 
@@ -87,7 +92,7 @@ def name_column(names: Iterable[str], *, help: str | None = None) -> Any:
     the column stays in view while the table scrolls. On a larger screen it does not: Streamlit
     writes pinned columns in gray, which means missing elsewhere.
     """
-    phone = "Mobi" in (st.context.headers.get("User-Agent") or "")
+    phone = is_phone()
     longest = max(map(len, names), default=0)
     low, high = NAME_WIDTHS
     width = min(max(low, 24 + round(6.5 * longest)), 185 if phone else high)

@@ -13,7 +13,8 @@ from simcore.ui.sidebar import COMBINATION_NAMES, DIRECTION_NAMES, HELP, MISSING
 from simcore.ui.widgets import escape_markdown
 
 METRIC_NAMES = {"own": "Own", "cosine": "Cos", "l2": "L2", "l1": "L1"}  # short: four in a line
-WEIGHTED = {"weighted": "Weighted z-sum"}
+# Without the word z-sum where more follows, so that two fit in a line.
+PILL_NAMES = {**COMBINATION_NAMES, "rerank": "Re-ranked", "weighted": "Weighted"}
 ORDER_NAMES = {"chosen": "As chosen", "rank": "Mate's rank"}
 
 
@@ -47,7 +48,7 @@ def draw(names: Sequence[str]) -> ExploreView:
             "Combinations",
             explore_view.combination_names(),
             selection_mode="multi",
-            format_func=lambda name: WEIGHTED.get(name, COMBINATION_NAMES.get(name, name)),
+            format_func=lambda name: PILL_NAMES.get(name, name),
             key=f"{PAGE}_combine",
             help="Rows that add the similarities of all backbones. Plain sum: as they are. z-sum: "
             "each first scaled to mean 0 and standard deviation 1 over all pairs. Rank fusion: "
