@@ -4,7 +4,7 @@ import streamlit as st
 
 from simcore.lab.judgements import agreement, pair_similarities, perceptual, sets
 from simcore.lab.judgements.agreement import ALL, JudgementQuestion
-from simcore.recipe import COMBINATION_TITLES
+from simcore.recipe import COMBINATION_TITLES, Combination
 from simcore.ui import commands, widgets
 from simcore.ui.judgements import (
     disagreements,
@@ -118,7 +118,7 @@ def _combinations(question: JudgementQuestion, ready: list[str]) -> None:
     if len(ready) < 2:
         st.info("Choose at least two similarities in the sidebar.")
         return
-    combine = question.combine if question.combine != "none" else "zsum"
+    combine: Combination = "sum" if question.combine == "sum" else "zsum"
     question = question.with_models(ready).with_combine(combine)
     with widgets.placeholder("Trying all combinations", 300):
         table = perceptual.combinations(question).to_table()

@@ -14,7 +14,7 @@ from simcore.ui.url_state import Field, ListField, TextField
 
 PAGE = "leaderboard"
 EXTRACTED = "extracted"
-ROWS = {"best": "Best row of each backbone", "all": "All rows"}
+ROWS = {"best": "Best of each backbone", "all": "All rows"}
 MODELS = {EXTRACTED: "Extracted ones", "all": "All, also those that are missing"}
 FIELDS = (
     Field("backbones", tuple(MODELS)),
@@ -92,7 +92,7 @@ def _merged(board: Board) -> Board:
         return board
     with st.sidebar:
         upload = st.file_uploader(
-            "Merge with a board",
+            "Merge with a leaderboard",
             type=["json"],
             max_upload_size=board_files.MAX_BYTES >> 20,
             key=f"{PAGE}_upload",

@@ -288,7 +288,7 @@ def downloads(board: Board, name: str) -> None:
         "CSV": ("csv", "text/csv", lambda: board.to_wide_table().to_csv()),
         "LaTeX": ("tex", "text/x-tex", lambda: board_files.to_latex(board)),
         "HTML": ("html", "text/html", lambda: board_files.to_html(board)),
-        "Board": ("json", "application/json", lambda: board_files.dump(board)),
+        "JSON": ("json", "application/json", lambda: board_files.dump(board)),
     }
     with st.container(horizontal=True):
         for label, (suffix, mime, make) in files.items():
@@ -300,7 +300,7 @@ def downloads(board: Board, name: str) -> None:
                 icon=":material/download:",
                 on_click="ignore",
                 key=f"leaderboard_download_{suffix}",
-                help="Ranks and credits without images, to merge with boards of other computers."
+                help="Ranks and credits without images, to merge with leaderboards of others."
                 if suffix == "json"
                 else None,
             )
