@@ -18,7 +18,7 @@ GRAY = "#7F7F7F"  # as readable on white as on black
 CELL_POINT, CELLS_WIDTH = 34, 1000  # px: of a point that answers clicks, and of a wide heat map
 # Height of a name in the legend, px: names share lines, except on a phone, where a plot would lose
 # its height to them.
-LEGEND_NAME, LEGEND_LINE = 9, 18
+LEGEND_NAME, LEGEND_LINE = 9, 20
 DASHES = ("dot", "dash", "longdashdot")  # of the horizontal lines of one chart
 
 
