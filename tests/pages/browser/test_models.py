@@ -11,7 +11,7 @@ def test_fetch_asks_where_no_checksum_is_published(visitor, server):
     table = page.locator("[data-testid=stDataFrame] canvas").first
     table.wait_for()
     box = table.bounding_box()
-    download = page.get_by_role("button", name="Download", exact=True)
+    download = page.get_by_role("button", name="Fetch", exact=True)
     assert download.is_disabled()
     names, state, header, row = 185, 70, 35, 17  # px: pages/models.py and Streamlit
     page.mouse.click(box["x"] + names + state + 35, box["y"] + header + row)
