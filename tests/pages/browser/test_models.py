@@ -2,6 +2,9 @@
 
 import pytest
 
+from simcore.models import registry
+from simcore.ui import widgets
+
 pytestmark = pytest.mark.browser
 
 
@@ -13,7 +16,8 @@ def test_fetch_asks_where_no_checksum_is_published(visitor, server):
     box = table.bounding_box()
     download = page.get_by_role("button", name="Fetch", exact=True)
     assert download.is_disabled()
-    names, state, header, row = 185, 70, 35, 17  # px: pages/models.py and Streamlit
+    names = widgets.name_column(registry.expand_groups(["@rosenfeld2019"]))["width"]
+    state, header, row = 70, 35, 17  # px: pages/models.py and Streamlit
     page.mouse.click(box["x"] + names + state + 35, box["y"] + header + row)
     page.get_by_text("Accept 1 file without a published checksum").wait_for()
     assert download.is_disabled()
