@@ -10,7 +10,7 @@ from simcore.lab.invariance.invariance_evaluation import InvarianceQuestion
 from simcore.lab.recipes import parse
 from simcore.models.backbones import contours
 from simcore.recipe import Question
-from simcore.types import ImageSet
+from simcore.types import ImageSet, Monitor
 
 PAGE = "pages/invariance.py"
 
@@ -26,7 +26,11 @@ def test_live_curves_without_a_run(tiny, question, app):
     assert not at.exception
     assert not at.warning
     assert at.select_slider[0].value == "0.4"
-    curves = picture.curves(question, "c", "crop")
+    stages = []
+    monitor = Monitor(lambda progress: stages.append(progress.stage))
+    curves = picture.curves(question, "c", "crop", monitor=monitor)
+    names = [f"features of {name}" for name in question.backbones]
+    assert stages == [*names, *["ranks"] * len(question.recipes)]
     shares = {curve.recipe: f"{100 * curve.points[3].floor:.1f}" for curve in curves}
     text = " ".join(markdown.value for markdown in at.markdown)
     assert all(share in text for share in shares.values())

@@ -1,6 +1,6 @@
 """One picture under a change of growing strength: how far it moves under each recipe."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -80,24 +80,24 @@ def curves(
 
     Raises:
         UnknownNameError: no such image or transform. BadDataError: features are missing.
-        MissingWeightsError: a backbone cannot be loaded.
+        MissingWeightsError: a backbone cannot be loaded. Stopped: the monitor asked to stop.
     """
     collection, image = _collection(question), open_picture(question, query)
     levels = [Setting(transform, level, seed) for level in transforms.get(transform).levels]
-    changed: list[FeaturesByBackbone] = []
-    for setting in levels:
+    changed: list[dict[str, Features]] = [{} for _ in levels]
+    for number, name in enumerate(question.backbones):
+        monitor.report(f"features of {name}", number, len(question.backbones))
+        for setting, vectors in zip(levels, changed, strict=True):
+            monitor.check()
+            vectors[name] = changed_features.embed(image, name, setting)
+    by_setting = list(zip(levels, changed, strict=True))
+    drawn: list[PictureCurve] = []
+    for label, recipe in zip(distinct_labels(question.recipes), question.recipes, strict=True):
         monitor.check()
-        changed.append(
-            {name: changed_features.embed(image, name, setting) for name in question.backbones}
-        )
-    labels = distinct_labels(question.recipes)
-    return tuple(
-        replace(
-            _curve(question, collection, query, recipe, list(zip(levels, changed, strict=True))),
-            recipe=label,
-        )
-        for label, recipe in zip(labels, question.recipes, strict=True)
-    )
+        monitor.report("ranks", len(drawn), len(question.recipes))
+        curve = _curve(question, collection, query, recipe, by_setting)
+        drawn.append(replace(curve, recipe=label))
+    return tuple(drawn)
 
 
 def _curve(
@@ -105,7 +105,7 @@ def _curve(
     collection: Collection,
     query: str,
     recipe: Recipe,
-    changed: list[tuple[Setting, FeaturesByBackbone]],
+    changed: Sequence[tuple[Setting, FeaturesByBackbone]],
 ) -> PictureCurve:
     pairs = collection.pairs(question.direction)
     row = pairs.queries.row_of[query]

@@ -12,7 +12,7 @@ from simcore.lab.invariance.invariance_evaluation import TRANSFORMS, InvarianceT
 from simcore.lab.invariance.picture import PictureCurve
 from simcore.recipe import Question, Recipe
 from simcore.types import Collection
-from simcore.ui import charts, gallery, page_export, uploads
+from simcore.ui import charts, gallery, job_progress, page_export
 from simcore.ui.widgets import escape_markdown
 
 MATES = "true mates"  # the last column of the heat map of floors
@@ -35,9 +35,9 @@ def pictures(question: Question, query: str, setting: Setting) -> None:
 
 def curve_chart(question: Question, query: str, setting: Setting) -> None:
     """How alike the picture and its changed self are, for every strength and recipe."""
-    with st.spinner("Comparing", show_time=False):
+    with job_progress.progress_bar("Comparing") as monitor:
         curves = picture.curves(
-            question, query, setting.transform, seed=setting.seed, monitor=uploads.monitor()
+            question, query, setting.transform, seed=setting.seed, monitor=monitor
         )
     transform = TRANSFORMS[setting.transform]
     has_strengths = len(transform.levels) > 1
